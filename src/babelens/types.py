@@ -1,0 +1,157 @@
+"""The nouns of Babelens, as frozen dataclasses. They carry data and say nothing about how it was made."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+Kind = Literal["image", "page", "figure", "passage"]
+Origin = Literal["human", "caption-model", "translation", "ocr", "filename", "alt"]
+Status = Literal["ok", "fallback", "empty", "wrong-script", "failed"]
+Mode = Literal["vector", "text", "hybrid"]
+Modality = Literal["image", "text"]
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where an item comes from.
+
+    ``path`` may hold surrogate escapes when a file name is not UTF-8; ``page`` counts from 1;
+    ``box`` is ``(x0, y0, x1, y1)`` in pixels from the top left.
+    """
+
+    path: str
+    sha256: str
+    page: int | None = None
+    box: tuple[int, int, int, int] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One thing that can be found. ``id`` is stable and opaque: a moved file keeps it."""
+
+    id: str
+    kind: Kind
+    source: Source
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text that belongs to an item; only ``status == "ok"`` counts in metrics and is searched by meaning."""
+
+    item_id: str
+    language: str
+    body: str
+    origin: Origin
+    status: Status = "ok"
+    model: str | None = None
+    reason: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderFingerprint:
+    """What must be equal for two vectors to be comparable; written with every vector."""
+
+    name: str
+    revision: str
+    preprocess: str
+    dim: int
+
+
+@dataclass(frozen=True, slots=True)
+class Term:
+    """One part of a query: words or a picture, with a weight. A negative weight pushes results away."""
+
+    text: str | None = None
+    image: Image | None = None
+    weight: float = 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """A parsed query. ``terms`` holds at least one term of positive weight; ``where`` is a filter expression."""
+
+    terms: tuple[Term, ...]
+    language: str | None = None
+    mode: Mode = "hybrid"
+    where: str | None = None
+    kinds: tuple[Kind, ...] | None = None
+    k: int = 10
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """Why a hit was found: by which ranking, at which rank there, and through which text if any.
+
+    ``ranking`` is ``"image"`` (its picture), ``"caption"`` (the meaning of a caption) or ``"words"`` (BM25).
+    ``score`` is that ranking's own: a cosine for vectors, BM25 for words. Higher is better.
+    """
+
+    ranking: Literal["image", "caption", "words"]
+    rank: int
+    score: float
+    text: Text | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One result. ``score`` is the cosine of the query with the item's vector; ``None`` in ``mode="text"``."""
+
+    item: Item
+    rank: int
+    score: float | None
+    why: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class SearchResult:
+    """Hits, best first.
+
+    ``confident`` is False when the best hit does not stand out from the collection's background scores;
+    ``confidence`` is the probability behind it, in [0, 1]. ``timings`` are milliseconds by step.
+    ``notes`` are things the user should know once, such as a text that was cut.
+    """
+
+    query: Query
+    hits: tuple[Hit, ...]
+    confident: bool
+    confidence: float | None
+    timings: Mapping[str, float] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A caption found for a picture, with the item it was written for."""
+
+    text: Text
+    rank: int
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
+class Skip:
+    """A file or line that was left out, and why."""
+
+    path: str
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class IngestReport:
+    """What a run did. Counts are files, except ``texts`` (captions written)."""
+
+    added: int = 0
+    updated: int = 0
+    moved: int = 0
+    removed: int = 0
+    unchanged: int = 0
+    texts: int = 0
+    skipped: tuple[Skip, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0

@@ -1,0 +1,111 @@
+"""Shared fakes and fixtures. Fakes are real classes that keep the protocols, never patches."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import settings
+from numpy.typing import NDArray
+from PIL import Image
+
+from babelens.types import EncoderFingerprint
+from babelens.vectors import Floats, normalize
+
+settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
+settings.load_profile("repeatable")
+
+COLOURS: dict[str, tuple[int, int, int]] = {
+    "red": (220, 30, 30),
+    "green": (30, 180, 50),
+    "blue": (40, 60, 220),
+    "yellow": (240, 220, 40),
+    "black": (10, 10, 10),
+    "white": (245, 245, 245),
+    "purple": (130, 40, 160),
+    "orange": (250, 140, 20),
+}
+TRANSLATIONS: dict[str, dict[str, str]] = {
+    "red": {"es": "rojo", "fr": "rouge", "hi": "लाल", "de": "rot", "it": "rosso", "ja": "赤", "ar": "أحمر"},
+    "green": {
+        "es": "verde",
+        "fr": "vert",
+        "hi": "हरा",
+        "de": "grün",
+        "it": "verde",
+        "ja": "緑",
+        "ar": "أخضر",
+    },
+    "blue": {"es": "azul", "fr": "bleu", "hi": "नीला", "de": "blau", "it": "blu", "ja": "青", "ar": "أزرق"},
+}
+_WORDS = {
+    **{name: name for name in COLOURS},
+    **{word: name for name, row in TRANSLATIONS.items() for word in row.values()},
+}
+
+
+class FakeEncoder:
+    """Sees the mean colour of a 4 × 4 grid; a text means the colours it names. Deterministic, no weights."""
+
+    photographs = False
+    image_size = 8
+    max_tokens = 16
+    languages = ("en", "es", "fr", "hi", "de", "it", "ja", "ar")
+
+    def __init__(self, name: str = "fake", revision: str = "1") -> None:
+        self.fingerprint = EncoderFingerprint(name, revision, "fake-8", 51)
+        self.calibration: dict[str, float] = {}
+        self.images_encoded = 0
+        self.texts_encoded = 0
+
+    def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
+        return np.asarray(image.convert("RGB").resize((8, 8), Image.Resampling.BOX))
+
+    def encode_prepared(self, pixels: Sequence[NDArray[np.uint8]]) -> Floats:
+        self.images_encoded += len(pixels)
+        batch = np.stack(pixels).astype(np.float32) / 255 - 0.45
+        cells = batch.reshape(len(pixels), 4, 2, 4, 2, 3).mean(axis=(2, 4)).reshape(len(pixels), 48)
+        constant = np.full((len(pixels), 3), 0.01, dtype=np.float32)
+        return normalize(np.concatenate([cells, constant], axis=1))
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        self.texts_encoded += len(texts)
+        rows = []
+        for text in texts:
+            named = [_WORDS[word] for word in text.casefold().replace(",", " ").split() if word in _WORDS]
+            if named:
+                colour = np.mean([COLOURS[name] for name in named], axis=0).astype(np.float32)
+                rows.append(np.concatenate([np.tile(colour / 255 - 0.45, 16), np.full(3, 0.01)]))
+            else:  # words it does not know point somewhere fixed and unrelated
+                rows.append(np.random.default_rng(abs(sum(map(ord, text)))).normal(size=51) * 0.1)
+        return normalize(np.array(rows))
+
+
+@pytest.fixture
+def encoder() -> FakeEncoder:
+    return FakeEncoder()
+
+
+@pytest.fixture
+def pictures(tmp_path: Path) -> Path:
+    """A folder with one plain PNG per colour, named after it."""
+    folder = tmp_path / "pictures"
+    folder.mkdir()
+    for name, colour in COLOURS.items():
+        Image.new("RGB", (32, 24), colour).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture
+def sample_data() -> Path:
+    """Real photographs and documents for trials; not part of the repository."""
+    folder = Path(os.environ.get("BABELENS_TEST_DATA", Path(__file__).parents[2] / "shared" / "data"))
+    if not folder.is_dir():
+        pytest.skip("no sample data: set BABELENS_TEST_DATA to a folder that holds coco51/ and flickr8k/")
+    return folder
