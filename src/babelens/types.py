@@ -155,3 +155,35 @@ class IngestReport:
     skipped: tuple[Skip, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0
+
+
+Scalar = str | int | float | bool | None
+Operator = Literal["=", "!=", "<", "<=", ">", ">=", "in", "contains", "startswith"]
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``field op value``; the value is a tuple for ``in``. Types never coerce: 2020 is not "2020"."""
+
+    field: str
+    op: Operator
+    value: Scalar | tuple[Scalar, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class And:
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Or:
+    parts: tuple[Filter, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    part: Filter
+
+
+# A parsed filter: written by retrieval, compiled to SQL by storage.
+Filter = Comparison | And | Or | Not
