@@ -103,11 +103,7 @@ def test_it_keeps_the_protocol_and_tells_its_fingerprint(tmp_path: Path) -> None
     encoder = registry.load_encoder(write_encoder(tmp_path / "a"))
     other_text = {"file": "text.onnx", "tokenizer": {"type": "ngrams", "buckets": 5}}
     assert isinstance(encoder, Encoder)
-    other = registry.load_encoder(
-        write_encoder(
-            tmp_path / "b", text={"file": "text.onnx", "tokenizer": {"type": "ngrams", "buckets": 5}}
-        )
-    )
+    other = registry.load_encoder(write_encoder(tmp_path / "b", text=other_text))
     assert encoder.fingerprint.dim == DIM
     assert encoder.fingerprint != other.fingerprint
 
