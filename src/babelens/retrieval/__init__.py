@@ -1,0 +1,1 @@
+"""Pure functions on queries, ids and scores: parsing, filters, fusion, calibration."""

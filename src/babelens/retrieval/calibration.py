@@ -1,0 +1,180 @@
+"""How far a score can be trusted: does the best hit stand out, and does a ranking know this collection at all?
+
+The same cosine means different things for different queries, so no flat threshold can say "no match". Each query is
+judged against its own background, the scores of a fixed sample of the collection:
+
+    z          = (best − median) / spread
+    confidence = 1 / (1 + exp(−(bias + cosine_weight · best + z_weight · (z − E_N))))
+
+``E_N`` is the expected maximum of N standard normal numbers, N the size of the collection: what the best of N scores
+reaches by luck. ``bias`` and the weights come from the encoder's card, where :func:`fit_confidence` put them, for the
+pair of modalities at hand (``"text_image.bias"`` and so on). A card without them gets :data:`_DEFAULT`, which looks at
+z alone. Below :data:`MIN_BACKGROUND` items there is no background to speak of: then only a card's absolute weights
+(``"text_image.absolute_bias"``, ``"text_image.absolute_cosine"``) can judge, and without them there is no confidence.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import NormalDist
+from typing import Any, Final, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Query modality, then the modality of what is searched.
+Pair = Literal["text_image", "image_image", "text_text", "image_text"]
+
+# ``SearchResult.confident`` is ``confidence >= CONFIDENT``: a match is more likely than luck.
+CONFIDENT: Final = 0.5
+MIN_BACKGROUND: Final = 8
+SAMPLE_SIZE: Final = 1000
+
+_DEFAULT: Final = {"bias": -2.0, "cosine": 0.0, "z": 2.0}
+# A spread below this is float16 storage noise, not a spread.
+_MIN_SPREAD: Final = 2e-3
+# The trust of a ranking that could not be measured counts as much as this many measured texts.
+_PRIOR_WEIGHT: Final = 8.0
+
+
+@dataclass(frozen=True, slots=True)
+class Background:
+    """Scores of one query with a sample of the collection: their centre, their spread, how many, out of how many."""
+
+    median: float
+    spread: float
+    count: int
+    size: int
+
+
+def measure_background(scores: NDArray[Any], size: int) -> Background:
+    """The background of one query. Shape: scores (n,), the sample's; ``size`` counts the whole collection.
+
+    Matches sit in the upper tail, so the spread is taken from the lower half alone: the root mean square distance
+    below the median. It is widened by 1 + 4/n, since few scores show too little of it.
+    """
+    if scores.size == 0:
+        return Background(0.0, _MIN_SPREAD, 0, size)
+    median = float(np.median(scores))
+    below = scores[scores <= median].astype(np.float64) - median
+    spread = math.sqrt(float(np.mean(below * below))) * (1 + 4 / scores.size)
+    return Background(median, max(spread, _MIN_SPREAD), scores.size, size)
+
+
+def expected_maximum(size: int) -> float:
+    """The expected largest of ``size`` standard normal numbers (Blom 1958, within 0.02 of the integral)."""
+    return NormalDist().inv_cdf((size - 0.375) / (size + 0.25)) if size > 1 else 0.0
+
+
+def confidence(
+    score: float, background: Background, *, pair: Pair, card: Mapping[str, float] | None = None
+) -> float | None:
+    """The probability that ``score`` belongs to a match, by the formula above; ``None`` when nothing can tell."""
+    card = card or {}
+    if background.count < MIN_BACKGROUND:
+        if f"{pair}.absolute_bias" not in card:
+            return None
+        return _logistic(card[f"{pair}.absolute_bias"] + card[f"{pair}.absolute_cosine"] * score)
+    weights = _DEFAULT
+    if f"{pair}.bias" in card:
+        weights = {name: card.get(f"{pair}.{name}", 0.0) for name in _DEFAULT}
+    z = (score - background.median) / background.spread - expected_maximum(background.size)
+    return _logistic(weights["bias"] + weights["cosine"] * score + weights["z"] * z)
+
+
+def coverage(query_words: Sequence[str], document_words: Sequence[str], idf: Mapping[str, float]) -> float:
+    """The share of a query's words that a document holds, each word weighted by how rare it is.
+
+    The words' own confidence: BM25 scores have no background, since documents without any word have no score.
+    """
+    present = set(document_words)
+    total = sum(idf.get(word, 0.0) for word in set(query_words))
+    found = sum(idf.get(word, 0.0) for word in set(query_words) if word in present)
+    return found / total if total > 0 else 0.0
+
+
+def trust(scores: NDArray[Any], answers: NDArray[Any], *, prior: float = 1.0) -> float:
+    """How well a ranking knows a collection, from texts whose right answer is known: 0 is chance, 1 is perfect.
+
+    The mean reciprocal rank of the right answer, less what chance gives, as a share of the way to 1. Few texts say
+    little, so the result leans to ``prior`` as if 8 more texts had shown it.
+
+    Shape: scores (n, m); answers (n,), the column of each row's right answer, or -1 for a row without one.
+    """
+    rows = np.flatnonzero(answers >= 0)
+    if rows.size == 0 or scores.shape[1] < 2:
+        return prior
+    scores = scores[rows]
+    right = scores[np.arange(rows.size), answers[rows]][:, None]
+    ties = (scores == right).sum(axis=1) - 1
+    ranks = 1 + (scores > right).sum(axis=1) + ties / 2
+    m = scores.shape[1]
+    chance = float(np.mean(1 / np.arange(1, m + 1)))
+    measured = (float(np.mean(1 / ranks)) - chance) / (1 - chance)
+    return float(
+        np.clip((rows.size * measured + _PRIOR_WEIGHT * prior) / (rows.size + _PRIOR_WEIGHT), 0.0, 1.0)
+    )
+
+
+def fit_confidence(
+    scores: NDArray[Any], matches: NDArray[np.bool_], *, pair: Pair, seed: int = 0
+) -> dict[str, float]:
+    """The rows of a card for one pair of modalities, measured on queries whose matches are known.
+
+    Galleries of 8 to n pictures are drawn; each query meets one gallery that holds a match and one that holds none.
+    The label is whether the best hit is a match. Logistic regression by Newton's method, with a small ridge.
+
+    Shape: scores (queries, n), matches (queries, n). Returns ``pair``-prefixed bias, cosine, z, absolute_bias,
+    absolute_cosine. Raises ``ValueError`` when no query has both matches and enough others.
+    """
+    random = np.random.default_rng(seed)
+    n = scores.shape[1]
+    features, labels = [], []
+    for row, match in zip(np.asarray(scores, dtype=np.float64), matches, strict=True):
+        own, others = np.flatnonzero(match), np.flatnonzero(~match)
+        if own.size == 0 or others.size < MIN_BACKGROUND:
+            continue
+        for present in (True, False):
+            size = min(others.size, round(math.exp(random.uniform(math.log(MIN_BACKGROUND), math.log(n)))))
+            gallery = random.choice(others, size, replace=False)
+            if present:
+                gallery[0] = random.choice(own)
+            background = measure_background(row[gallery], size)
+            best = int(gallery[np.argmax(row[gallery])])
+            z = (row[best] - background.median) / background.spread - expected_maximum(size)
+            features.append((1.0, row[best], z))
+            labels.append(bool(match[best]))
+    if len(set(labels)) < 2:
+        raise ValueError("fitting needs queries that find a match and queries that do not")
+    x, y = np.array(features), np.array(labels, dtype=np.float64)
+    bias, cosine, z_weight = _logistic_regression(x, y)
+    absolute_bias, absolute_cosine = _logistic_regression(x[:, :2], y)
+    values = {
+        "bias": bias,
+        "cosine": cosine,
+        "z": z_weight,
+        "absolute_bias": absolute_bias,
+        "absolute_cosine": absolute_cosine,
+    }
+    return {f"{pair}.{name}": round(float(value), 4) for name, value in values.items()}
+
+
+def _logistic_regression(x: NDArray[np.float64], y: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Shape: (n, features), (n,) -> (features,). The ridge keeps separable data from running to infinity."""
+    weights = np.zeros(x.shape[1])
+    ridge = np.eye(x.shape[1]) * 1e-2
+    for _ in range(50):
+        p = 1 / (1 + np.exp(-np.clip(x @ weights, -30, 30)))
+        gradient = x.T @ (p - y) + ridge @ weights
+        hessian = (x * (p * (1 - p))[:, None]).T @ x + ridge
+        step = np.linalg.solve(hessian, gradient)
+        weights -= step
+        if np.abs(step).max() < 1e-8:
+            break
+    return weights
+
+
+def _logistic(x: float) -> float:
+    return 1 / (1 + math.exp(-max(-60.0, min(60.0, x))))

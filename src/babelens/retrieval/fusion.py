@@ -1,0 +1,38 @@
+"""Rankings into one: weighted reciprocal rank fusion."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Final
+
+RANK_OFFSET: Final = 60.0
+
+
+def reciprocal_rank_fusion(
+    rankings: Sequence[Sequence[str]], weights: Sequence[float] | None = None, *, offset: float = RANK_OFFSET
+) -> list[tuple[str, float]]:
+    """Item ids with their fused scores, best first.
+
+    ``score(id) = Σ weight_i / (offset + rank_i(id))`` over the rankings that hold the id, ranks from 1 (Cormack,
+    Clarke and Büttcher, SIGIR 2009). Only ranks enter, never scores, so rankings whose scores cannot be compared
+    can be mixed. A ranking of weight 0 adds nothing, not even ids. Ties go to the better single rank, then to the
+    ranking named first. Raises ``ValueError`` on weights that do not fit, are negative or
+    are not finite, and on an id that stands twice in one ranking.
+    """
+    weights = [1.0] * len(rankings) if weights is None else weights
+    if len(weights) != len(rankings):
+        raise ValueError(f"{len(rankings)} rankings but {len(weights)} weights")
+    if not all(math.isfinite(weight) and weight >= 0 for weight in weights):
+        raise ValueError("weights must be finite and not negative")
+    scores: dict[str, float] = {}
+    best: dict[str, tuple[int, int]] = {}
+    for place, (ranking, weight) in enumerate(zip(rankings, weights, strict=True)):
+        if len(set(ranking)) != len(ranking):
+            raise ValueError("an id stands twice in one ranking")
+        if weight == 0:
+            continue
+        for rank, id in enumerate(ranking, start=1):
+            scores[id] = scores.get(id, 0.0) + weight / (offset + rank)
+            best[id] = min(best.get(id, (rank, place)), (rank, place))
+    return sorted(scores.items(), key=lambda entry: (-entry[1], best[entry[0]]))
