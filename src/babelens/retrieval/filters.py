@@ -228,7 +228,7 @@ def fields_of(tree: Filter) -> frozenset[str]:
 def matches(tree: Filter, item: Item) -> bool:
     """Whether an item passes; the reference that storage's SQL is tested against.
 
-    ``id``, ``kind`` and ``path`` are the item's own; every other field is looked up in its metadata. Logic has two
+    ``id``, ``kind`` and ``path`` are the item's own; every other field is a key of its metadata. Logic has two
     values: a comparison with a missing field (or null) is false, except ``field = null``; so is one of values of
     different types, since types never coerce. ``contains`` looks for a part of a text or a member of a list.
     """
