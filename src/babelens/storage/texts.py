@@ -1,0 +1,95 @@
+"""Rows of texts: captions, translations, words read from pictures. Functions take a connection."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Sequence
+from typing import Any, Final
+
+from ..types import Text
+from . import fulltext
+from .items import known_rows_of
+
+_COLUMNS: Final = (
+    "items.id, texts.language, texts.body, texts.origin, texts.status, texts.model, texts.reason"
+)
+_JOINED: Final = "texts JOIN items ON items.n = texts.item"
+
+
+def put(connection: sqlite3.Connection, texts: Iterable[Text]) -> list[int]:
+    """Row numbers, one for each text given. An equal text is not doubled: only its status, model and reason are
+    brought up to date. Raises :class:`UnknownItemError`."""
+    batch = list(texts)
+    items = known_rows_of(connection, {text.item_id for text in batch})
+    rows, changed = [], []
+    for text in batch:
+        key = (items[text.item_id], text.language, text.origin, text.body)
+        details = (text.status, text.model, text.reason)
+        known = connection.execute(
+            "SELECT n, status, model, reason FROM texts WHERE item = ? AND language = ? AND origin = ? AND body = ?",
+            key,
+        ).fetchone()
+        if known is None:
+            cursor = connection.execute(
+                "INSERT INTO texts (item, language, origin, body, status, model, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                (*key, *details),
+            )
+            row = int(cursor.lastrowid or 0)
+        else:
+            row = known[0]
+            connection.execute(
+                "UPDATE texts SET status = ?, model = ?, reason = ? WHERE n = ?", (*details, row)
+            )
+        rows.append(row)
+        if known is None or known[1] != text.status:
+            changed.append((row, text))
+    fulltext.put_texts(connection, changed)
+    return rows
+
+
+def of_items(
+    connection: sqlite3.Connection, item_ids: Iterable[str], language: str | None
+) -> dict[str, list[Text]]:
+    """Texts by item, in the order they were written; items without any are left out."""
+    sql = f"""
+        SELECT {_COLUMNS} FROM {_JOINED} WHERE items.id IN (SELECT value FROM json_each(?))
+        AND (? IS NULL OR texts.language = ?) ORDER BY texts.n
+    """
+    result: dict[str, list[Text]] = {}
+    for row in connection.execute(sql, (json.dumps(list(item_ids)), language, language)):
+        result.setdefault(row[0], []).append(Text(*row))
+    return result
+
+
+def by_row(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[int, Text]:
+    sql = f"SELECT texts.n, {_COLUMNS} FROM {_JOINED} WHERE texts.n IN (SELECT value FROM json_each(?))"
+    return {n: Text(*row) for n, *row in connection.execute(sql, (_integers(rows),))}
+
+
+def rows_of_items(connection: sqlite3.Connection, item_ids: Iterable[str]) -> dict[str, list[int]]:
+    sql = f"SELECT items.id, texts.n FROM {_JOINED} WHERE items.id IN (SELECT value FROM json_each(?)) ORDER BY texts.n"
+    result: dict[str, list[int]] = {}
+    for item_id, row in connection.execute(sql, (json.dumps(list(item_ids)),)):
+        result.setdefault(item_id, []).append(row)
+    return result
+
+
+def delete(connection: sqlite3.Connection, item_id: str, origins: Sequence[str]) -> int:
+    """Removes an item's texts of some origins, with their vectors."""
+    sql = """
+        DELETE FROM texts WHERE item = (SELECT n FROM items WHERE id = ?)
+        AND origin IN (SELECT value FROM json_each(?))
+    """
+    return connection.execute(sql, (item_id, json.dumps(list(origins)))).rowcount
+
+
+def languages(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many texts there are in each language."""
+    return dict(
+        connection.execute("SELECT language, count(*) FROM texts GROUP BY language ORDER BY language")
+    )
+
+
+def _integers(numbers: Iterable[Any]) -> str:
+    return json.dumps([int(number) for number in numbers])
