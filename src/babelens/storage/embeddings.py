@@ -165,8 +165,6 @@ def removed_since(connection: sqlite3.Connection, n: int) -> Ids:
     """Sequence numbers that were removed after entry ``n`` of the log."""
     row = connection.execute("SELECT min(n) FROM removals").fetchone()
     forgotten = row[0] - 1 if row[0] is not None else _last(connection, "removals")
-        "SELECT ifnull(min(n) - 1, ?) FROM removals", (_last(connection, "removals"),)
-    ).fetchone()
     if n < forgotten:
         raise CorruptIndexError(
             "An index is older than the catalog's log of removals.", hint="It is rebuilt."
