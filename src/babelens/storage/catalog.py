@@ -118,6 +118,22 @@ class Catalog:
         with self._database.reading() as connection:
             return items.file_states(connection, under)
 
+    def files_at(self, paths: Iterable[str]) -> dict[str, FileState]:
+        """Which of these files are known, by path."""
+        with self._database.reading() as connection:
+            return items.files_at(connection, paths)
+
+    def files_below(self, folder: str) -> Iterator[FileState]:
+        """Known files below a folder, in the order of their paths; read page by page, so memory stays small."""
+        last = ""
+        while True:
+            with self._database.reading() as connection:
+                page = items.file_page(connection, folder, last, limit=_PAGE)
+            if not page:
+                return
+            last = page[-1].path
+            yield from page
+
     def files_with_hash(self, sha256: str) -> list[FileState]:
         with self._database.reading() as connection:
             return items.files_with_hash(connection, sha256)
@@ -331,6 +347,37 @@ class Catalog:
         """Sequence numbers of the vectors whose items pass a filter, ascending."""
         with self._database.reading() as connection:
             return embeddings.matching(connection, encoder, modality, compile_filter(where))
+
+    def text_seqs_in(self, encoder: int, language: str) -> Ids:
+        """Sequence numbers of the vectors of all texts in a language, ascending."""
+        with self._database.reading() as connection:
+            return embeddings.in_language(connection, encoder, language)
+
+    def vectors_by_seq(self, seqs: Sequence[int]) -> Floats:
+        """Shape: n numbers -> (n, dim) float32, in their order. Raises ``KeyError`` for one that was removed."""
+        with self._database.reading() as connection:
+            return embeddings.by_seq(connection, seqs)
+
+    # -- counts --------------------------------------------------------------------------------------------
+
+    def word_counts(self, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
+        """How many texts and file names there are, and how many of them hold each token (see ``analyze``)."""
+        with self._database.reading() as connection:
+            return fulltext.counts(connection, tokens)
+
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Items by ``kind``, files by ``status``, texts by ``language``, ``origin`` and ``text_status``."""
+        with self._database.reading() as connection:
+            return {
+                name: dict(connection.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"))
+                for name, column, table in (
+                    ("kind", "kind", "items"),
+                    ("status", "status", "files"),
+                    ("language", "language", "texts"),
+                    ("origin", "origin", "texts"),
+                    ("text_status", "status", "texts"),
+                )
+            }
 
     # -- care ----------------------------------------------------------------------------------------------
 

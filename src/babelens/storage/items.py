@@ -151,12 +151,35 @@ def _file_from_row(row: Sequence[Any]) -> FileState:
 def file_states(connection: sqlite3.Connection, under: str | None) -> dict[str, FileState]:
     sql, parameters = f"SELECT {_FILE_COLUMNS} FROM files", tuple[bytes, ...]()
     if under is not None:
-        path = os.fsencode(under)
-        folder = path.rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
-        beyond = folder[:-1] + bytes([folder[-1] + 1])  # the first path that is not below the folder
-        sql, parameters = f"{sql} WHERE path = ? OR (path >= ? AND path < ?)", (path, folder, beyond)
+        sql += " WHERE path = ? OR (path >= ? AND path < ?)"
+        parameters = (os.fsencode(under), *_range(under))
     states = (_file_from_row(row) for row in connection.execute(sql, parameters))
     return {state.path: state for state in states}
+
+
+def files_at(connection: sqlite3.Connection, paths: Iterable[str]) -> dict[str, FileState]:
+    sql = f"SELECT {_FILE_COLUMNS} FROM files WHERE path IN ({{}})"
+    wanted, result = [os.fsencode(path) for path in paths], {}
+    for start in range(0, len(wanted), 500):  # older SQLite takes 999 parameters
+        part = wanted[start : start + 500]
+        for row in connection.execute(sql.format(", ".join("?" * len(part))), part):
+            state = _file_from_row(row)
+            result[state.path] = state
+    return result
+
+
+def file_page(connection: sqlite3.Connection, under: str, after: str, *, limit: int) -> list[FileState]:
+    """The next ``limit`` files below a folder, by path."""
+    folder, beyond = _range(under)
+    sql = f"SELECT {_FILE_COLUMNS} FROM files WHERE path >= ? AND path < ? AND path > ? ORDER BY path LIMIT ?"
+    rows = connection.execute(sql, (folder, beyond, os.fsencode(after), limit))
+    return [_file_from_row(row) for row in rows]
+
+
+def _range(under: str) -> tuple[bytes, bytes]:
+    """The paths below a folder are those from the first, up to the second."""
+    folder = os.fsencode(under).rstrip(os.fsencode(os.sep)) + os.fsencode(os.sep)
+    return folder, folder[:-1] + bytes([folder[-1] + 1])
 
 
 def files_with_hash(connection: sqlite3.Connection, sha256: str) -> list[FileState]:
