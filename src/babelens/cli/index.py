@@ -1,0 +1,212 @@
+"""``index`` and ``import``: everything that puts something in."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import FILE, LANGUAGE, LANGUAGE_LIST, collection_option, command, json_option, model_option
+
+if TYPE_CHECKING:
+    from ..collection import Collection
+    from ..types import IngestReport, Skip
+
+_SKIPS_SHOWN = 10
+
+
+@command("index")
+@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True))
+@collection_option
+@model_option
+@click.option(
+    "--captions", type=FILE, multiple=True, help="Captions: JSONL, CSV, Flickr8k or COCO. Repeatable."
+)
+@click.option(
+    "--filename-captions",
+    is_flag=True,
+    help='Make captions from file names: house-wife_01.jpg is "house wife".',
+)
+@click.option(
+    "--caption-language", type=LANGUAGE,
+    help=f"The language of captions whose file does not name one ({LANGUAGE_LIST}).",
+)  # fmt: skip
+@click.option("--include", metavar="GLOB", multiple=True, help="Only files that match. Repeatable.")
+@click.option("--exclude", metavar="GLOB", multiple=True, help="No files or folders that match. Repeatable.")
+@click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Only N files, drawn at random.")
+@click.option("--seed", type=int, default=0, show_default=True, help="The seed of --sample.")
+@click.option(
+    "--metric",
+    type=click.Choice(["ip", "l2"]),
+    default="ip",
+    show_default=True,
+    help="How a new collection's index compares vectors. Both rank alike; scores are cosines either way.",
+)
+@json_option
+def index(
+    paths: tuple[str, ...],
+    collection: str,
+    model: str | None,
+    captions: tuple[str, ...],
+    filename_captions: bool,
+    caption_language: str | None,
+    include: tuple[str, ...],
+    exclude: tuple[str, ...],
+    sample: int | None,
+    seed: int,
+    metric: str,
+    as_json: bool,
+) -> int:
+    """Put pictures in, or bring them up to date.
+
+    PATH is a folder, a picture, or a captions file whose pictures lie beside it. Run the same command again
+    at any time: unchanged files cost next to nothing, changed ones are encoded again, moved ones keep their
+    vectors, and deleted ones disappear. A file that cannot be read is skipped and reported.
+
+    \b
+    babelens index ~/photos
+    babelens index shop/images --captions shop/captions.csv -c shop
+    """
+    from ..collection import Collection
+    from .app import Interrupted
+    from .progress import reporting
+
+    with Collection.open(collection, model=model, metric=metric) as opened:
+        before = len(opened)
+        try:
+            with reporting("Indexing", "files") as reporter:
+                report = opened.add(
+                    paths,
+                    captions=captions,
+                    filename_captions=filename_captions,
+                    caption_language=caption_language,
+                    include=include,
+                    exclude=exclude,
+                    sample=sample,
+                    seed=seed,
+                    progress=reporter.update,
+                )
+        except KeyboardInterrupt:
+            raise Interrupted(_kept(opened, before)) from None
+        _print_report(report, opened, as_json=as_json)
+    return _exit_code(report)
+
+
+@command("import")
+@click.option(
+    "--vectors", "vectors_file", type=FILE, required=True, help="The vectors, one row each: an .npy file."
+)
+@click.option(
+    "--ids", "ids_file", type=FILE, required=True,
+    help="What each row stands for, one per line: usually the picture's path.",
+)  # fmt: skip
+@click.option(
+    "--encoder", metavar="NAME", required=True, help="The encoder that made the vectors; recorded with them."
+)
+@collection_option
+@json_option
+def import_(vectors_file: str, ids_file: str, encoder: str, collection: str, as_json: bool) -> int:
+    """Take in vectors that were made elsewhere.
+
+    Such as clip-retrieval's. The rows are brought to unit length, and a line on stderr says so. Words can be
+    searched by meaning only with the text tower of the same encoder.
+    """
+    import numpy as np
+
+    from ..collection import Collection
+    from ..errors import UnreadableFileError
+    from .progress import waiting
+
+    try:
+        vectors = np.load(vectors_file, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise UnreadableFileError(
+            vectors_file, "not an .npy file", hint="Save vectors with numpy.save."
+        ) from error
+    with open(ids_file, encoding="utf-8", errors="surrogateescape", newline=None) as lines:  # noqa: PTH123
+        ids = [line.rstrip("\n") for line in lines]
+    with Collection.open(collection) as opened, waiting("Importing"):
+        report = opened.import_vectors(vectors, ids, encoder=encoder)
+        _print_report(report, opened, as_json=as_json)
+    return _exit_code(report)
+
+
+def _exit_code(report: IngestReport) -> int:
+    from .app import INCOMPLETE, OK
+
+    return INCOMPLETE if report.skipped else OK
+
+
+def _kept(collection: Collection, before: int) -> str:
+    from .render import count
+
+    now = len(collection)
+    return (
+        f"{count(now, 'item')} are in the collection ({max(now - before, 0):,} from this run) and stay there.\n"
+        "Run the same command again to go on from here."
+    )
+
+
+def _print_report(report: IngestReport, collection: Collection, *, as_json: bool) -> None:
+    from .render import message, print_json
+
+    for note in report.notes:
+        message(note)
+    if as_json:
+        print_json(_report_fields(report, collection))
+    else:
+        click.echo(_summary(report))
+    _print_skipped(report.skipped)
+
+
+def _report_fields(report: IngestReport, collection: Collection) -> dict[str, Any]:
+    return {
+        "collection": str(collection.path),
+        "items": len(collection),
+        "added": report.added,
+        "updated": report.updated,
+        "moved": report.moved,
+        "removed": report.removed,
+        "unchanged": report.unchanged,
+        "texts": report.texts,
+        "skipped": [{"path": skip.path, "reason": skip.reason} for skip in report.skipped],
+        "notes": list(report.notes),
+        "seconds": round(report.seconds, 3),
+    }
+
+
+def _summary(report: IngestReport) -> str:
+    from .render import count, duration
+
+    parts = [
+        f"{number:,} {word}"
+        for number, word in (
+            (report.added, "added"),
+            (report.updated, "updated"),
+            (report.moved, "moved"),
+            (report.removed, "removed"),
+            (report.unchanged, "unchanged"),
+            (len(report.skipped), "skipped"),
+        )
+        if number
+    ]
+    line = ", ".join(parts) or "Nothing to do: no pictures found"
+    if report.texts:
+        line += f"; {count(report.texts, 'text')} written"
+    done = report.added + report.updated
+    rate = f", {done / report.seconds:,.0f} pictures/s" if done >= 100 and report.seconds > 1 else ""
+    return f"{line} ({duration(report.seconds)}{rate})"
+
+
+def _print_skipped(skipped: tuple[Skip, ...]) -> None:
+    from .render import message, printable, shown_path
+
+    if not skipped:
+        return
+    reasons = Counter(skip.reason for skip in skipped)
+    message("Skipped: " + "; ".join(f"{number:,} {printable(why)}" for why, number in reasons.most_common()))
+    for skip in skipped[:_SKIPS_SHOWN]:
+        message(f"  {shown_path(skip.path)}: {printable(skip.reason)}")
+    if len(skipped) > _SKIPS_SHOWN:
+        message(f"  … and {len(skipped) - _SKIPS_SHOWN:,} more (--json lists all)")

@@ -1,0 +1,173 @@
+"""Looking after a collection: ``info``, ``verify``, ``remove``, ``compact``, ``duplicates``, ``export``."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import collection_option, command, json_option
+
+
+@command("info")
+@collection_option
+@json_option
+def info(collection: str, as_json: bool) -> None:
+    """Show what a collection holds.
+
+    Also which encoder made its vectors, and how its index was chosen.
+    """
+    from ..collection import Collection
+    from .render import print_json
+
+    with Collection.open(collection, create=False, read_only=True) as opened:
+        facts = dataclasses.asdict(opened.info())
+    if as_json:
+        print_json(facts)
+        return
+    width = max(map(len, facts))
+    for name, value in facts.items():
+        click.echo(f"{name.replace('_', ' '):<{width}}  {_fact(name, value)}")
+
+
+@command("verify")
+@collection_option
+@json_option
+def verify(collection: str, as_json: bool) -> int:
+    """Check a collection from end to end.
+
+    Database, vectors, full text and indexes. Exit code 0 when it is sound, 3 when problems were found (they
+    are listed on stdout).
+    """
+    from ..collection import Collection
+    from .app import INCOMPLETE, OK
+    from .progress import waiting
+    from .render import message, print_json, printable
+
+    with Collection.open(collection, create=False, read_only=True) as opened, waiting("Verifying"):
+        report = opened.verify()
+    if as_json:
+        print_json(dataclasses.asdict(report))
+    else:
+        for problem in report.problems:
+            click.echo(printable(problem))
+    if report.ok:
+        message("Sound: no problems found.")
+        return OK
+    message(
+        f"{len(report.problems):,} found. Index the same folders again, or restore the folder from a backup."
+    )
+    return INCOMPLETE
+
+
+@command("remove")
+@click.argument("items", metavar="ID_OR_PATH...", nargs=-1, required=True)
+@collection_option
+@json_option
+def remove(items: tuple[str, ...], collection: str, as_json: bool) -> None:
+    """Take items out; no file is deleted.
+
+    By id or by path; a folder means all below it. An item whose file is still there comes back when its
+    folder is indexed again; --exclude keeps it out.
+    """
+    from ..collection import Collection
+    from .render import count, print_json
+
+    with Collection.open(collection, create=False) as opened:
+        removed = opened.remove(items)
+        left = len(opened)
+    if as_json:
+        print_json({"removed": removed, "items": left})
+    else:
+        click.echo(f"{count(removed, 'item')} removed, {left:,} left")
+
+
+@command("compact")
+@collection_option
+@json_option
+def compact(collection: str, as_json: bool) -> None:
+    """Give unused space back to the disk."""
+    from ..collection import Collection
+    from .progress import waiting
+    from .render import print_json, size
+
+    with Collection.open(collection, create=False) as opened:
+        before = _bytes_below(opened.path)
+        with waiting("Compacting"):
+            opened.compact()
+        after = _bytes_below(opened.path)
+    if as_json:
+        print_json({"bytes_before": before, "bytes_after": after})
+    else:
+        click.echo(f"{size(before)} before, {size(after)} now")
+
+
+@command("duplicates")
+@collection_option
+@json_option
+def duplicates(collection: str, as_json: bool) -> None:
+    """List files that hold the same bytes."""
+    from ..collection import Collection
+    from .render import message, print_json, shown_path
+
+    with Collection.open(collection, create=False, read_only=True) as opened:
+        groups = opened.duplicates()
+    for group in groups:
+        if as_json:
+            print_json(
+                {
+                    "sha256": group[0].source.sha256,
+                    "items": [{"id": item.id, "path": item.source.path} for item in group],
+                }
+            )
+        else:
+            click.echo("\n".join(shown_path(item.source.path) for item in group) + "\n")
+    extra = sum(len(group) - 1 for group in groups)
+    message(f"{len(groups):,} groups, {extra:,} files more than needed" if groups else "No duplicates.")
+
+
+@command("export")
+@click.argument("folder", required=False, type=click.Path(file_okay=False))
+@collection_option
+@click.option("--zip", "as_zip", is_flag=True, help="Also pack everything into one zip file.")
+@json_option
+def export(folder: str | None, collection: str, as_zip: bool, as_json: bool) -> None:
+    """Write captions, vectors and an index out.
+
+    captions.csv (a column per language), image_embeddings.npy, ids.txt (a row each), image_index.faiss and
+    manifest.json. FOLDER is where to; NAME-export in the working directory by default.
+    """
+    from ..collection import Collection
+    from .progress import waiting
+    from .render import print_json, shown_path
+
+    with Collection.open(collection, create=False, read_only=True) as opened:
+        target = Path(folder) if folder else Path(f"{opened.path.name}-export")
+        with waiting("Exporting"):
+            report = opened.export(target, zip=as_zip)
+    if as_json:
+        print_json(dataclasses.asdict(report))
+        return
+    for path in sorted(target.iterdir()):
+        click.echo(shown_path(str(path)))
+
+
+def _bytes_below(folder: Path) -> int:
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
+
+
+def _fact(name: str, value: Any) -> str:
+    from .render import printable, size
+
+    if "bytes" in name and isinstance(value, int):
+        return size(value)
+    if isinstance(value, Mapping):
+        return ", ".join(f"{key} {_fact('', inner)}" for key, inner in value.items()) or "none"
+    if isinstance(value, list | tuple):
+        return ", ".join(_fact("", inner) for inner in value) or "none"
+    if isinstance(value, bool) or value is None:
+        return {True: "yes", False: "no", None: "none"}[value]
+    return f"{value:,}" if isinstance(value, int) else printable(str(value))

@@ -1,0 +1,291 @@
+"""``search``, ``captions`` and ``similar``: everything that finds."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import (
+    FILE,
+    LANGUAGE,
+    LANGUAGE_LIST,
+    collection_option,
+    command,
+    json_option,
+    k_option,
+    model_option,
+    where_option,
+)
+
+if TYPE_CHECKING:
+    from ..collection import Collection
+    from ..types import Hit, SearchResult, Text
+
+# What a person calls the rankings of `Reason`.
+_MATCHED = {"image": "picture", "caption": "caption", "words": "words"}
+
+
+@command("search")
+@click.argument("text", required=False)
+@collection_option
+@click.option("--image", type=FILE, help="Search with a picture, alone or together with the text.")
+@click.option("--plus", metavar="TEXT", multiple=True, help="Pull the results towards this. Repeatable.")
+@click.option("--minus", metavar="TEXT", multiple=True, help="Push the results away from this. Repeatable.")
+@click.option(
+    "--minus-image", type=FILE, multiple=True, help="Push the results away from this picture. Repeatable."
+)
+@click.option(
+    "--lang",
+    "language",
+    type=LANGUAGE,
+    help=f"Search only texts in this language, and show them ({LANGUAGE_LIST}). The query may be in any language.",
+)
+@k_option(10)
+@click.option(
+    "--mode",
+    type=click.Choice(["vector", "text", "hybrid"]),
+    default="hybrid",
+    show_default=True,
+    help="Rank by meaning (vector), by the words of captions and file names (text), or by both (hybrid).",
+)
+@where_option
+@click.option(
+    "--kind", "kinds", type=click.Choice(["image", "page", "figure", "passage"]), multiple=True,
+    help="Only items of this kind. Repeatable.",
+)  # fmt: skip
+@model_option
+@json_option
+def search(
+    text: str | None,
+    collection: str,
+    image: str | None,
+    plus: tuple[str, ...],
+    minus: tuple[str, ...],
+    minus_image: tuple[str, ...],
+    language: str | None,
+    k: int,
+    mode: str,
+    where: str | None,
+    kinds: tuple[str, ...],
+    model: str | None,
+    as_json: bool,
+) -> None:
+    """Find pictures by words, a picture, or both.
+
+    \b
+    babelens search "un perro en la playa"
+    babelens search "a red car" --minus people -k 5
+    babelens search --image photo.jpg --plus "at night"
+
+    SCORE is the cosine between the query and the picture's vector: higher is better, and comparable only
+    within one search. MATCHED says what found the result: the picture itself, the meaning of a caption, or
+    the words of a caption or file name.
+    """
+    if text is None and image is None and not plus:
+        raise click.UsageError(
+            'There is nothing to look for: give a text, as in `babelens search "a red car"`, or --image FILE.'
+        )
+    from ..collection import Collection
+    from .progress import waiting
+
+    with (
+        Collection.open(collection, model=model, create=False, read_only=True) as opened,
+        waiting("Searching"),
+    ):
+        unwanted = [*minus, *map(_picture, minus_image)]
+        result = opened.search(
+            text,
+            image=image,
+            plus=plus,
+            minus=unwanted,
+            language=language,
+            k=k,
+            mode=mode,
+            where=where,
+            kinds=kinds or None,
+        )
+        _print_result(result, opened, language=language, as_json=as_json)
+
+
+@command("similar")
+@click.argument("image_or_id")
+@collection_option
+@k_option(10)
+@where_option
+@model_option
+@json_option
+def similar(
+    image_or_id: str, collection: str, k: int, where: str | None, model: str | None, as_json: bool
+) -> None:
+    """Find pictures that look like a picture.
+
+    IMAGE_OR_ID is a picture file, or the id of an item (which --json shows).
+    """
+    from ..collection import Collection
+    from .progress import waiting
+
+    with (
+        Collection.open(collection, model=model, create=False, read_only=True) as opened,
+        waiting("Searching"),
+    ):
+        result = opened.similar(image_or_id, k=k, where=where)
+        _print_result(result, opened, language=None, as_json=as_json)
+
+
+@command("captions")
+@click.argument("image_or_id", metavar="IMAGE")
+@collection_option
+@click.option(
+    "--lang", "language", type=LANGUAGE, required=True, help=f"The captions' language ({LANGUAGE_LIST})."
+)
+@k_option(5)
+@model_option
+@json_option
+def captions(
+    image_or_id: str, collection: str, language: str, k: int, model: str | None, as_json: bool
+) -> None:
+    """Find the captions that fit a picture.
+
+    IMAGE is a picture file, in the collection or not, or the id of an item. The captions are those that the
+    collection holds in the language asked for, its best match first; nothing is translated or made up.
+    """
+    from ..collection import Collection
+    from .progress import waiting
+    from .render import Column, message, print_json, print_table
+
+    with (
+        Collection.open(collection, model=model, create=False, read_only=True) as opened,
+        waiting("Searching"),
+    ):
+        found = opened.captions(image_or_id, language=language, k=k)
+    if as_json:
+        for caption in found:
+            print_json({"rank": caption.rank, "score": _rounded(caption.score), **_text_fields(caption.text)})
+    elif found:
+        print_table(
+            [Column("#", "right"), Column("score", "right"), Column("caption", crop="end"), Column("id")],
+            [[str(c.rank), f"{c.score:.3f}", c.text.body, c.text.item_id] for c in found],
+        )
+    if not found:
+        message(f"No captions in {language!r} here. `babelens info` lists the languages of a collection.")
+
+
+def _picture(path: str) -> Any:
+    from ..sources.images import load_image
+
+    return load_image(path, None)
+
+
+def _print_result(
+    result: SearchResult, collection: Collection, *, language: str | None, as_json: bool
+) -> None:
+    from .render import message, print_json
+
+    for note in result.notes:
+        message(note)
+    texts = {hit.item.id: _best_text(hit, collection, language) for hit in result.hits}
+    if as_json:
+        for hit in result.hits:
+            print_json(_hit_fields(hit, texts[hit.item.id], result))
+    elif result.hits:
+        _print_hits(result, texts)
+    if not result.hits:
+        message(_nothing_found(result, collection))
+
+
+def _print_hits(result: SearchResult, texts: dict[str, Text | None]) -> None:
+    from .render import Column, print_table, shown_path
+
+    if not result.confident:
+        click.echo("Nothing here matches well; nearest:")
+    rows = []
+    for hit in result.hits:
+        text = texts[hit.item.id]
+        score = "" if hit.score is None else f"{hit.score:.3f}"
+        rows.append(
+            [
+                str(hit.rank),
+                score,
+                _matched(hit),
+                text.body if text else "",
+                text.language if text else "",
+                shown_path(hit.item.source.path),
+            ]
+        )
+    columns = [
+        Column("#", "right"),
+        Column("score", "right"),
+        Column("matched"),
+        Column("text", crop="end"),
+        Column("lang"),
+        Column("path", crop="start"),
+    ]
+    if result.query.mode == "text":
+        del columns[1]
+        for row in rows:
+            del row[1]
+    print_table(columns, rows)
+
+
+def _nothing_found(result: SearchResult, collection: Collection) -> str:
+    if not len(collection):
+        return "The collection is empty. Put something in it with `babelens index PATH`."
+    query = result.query
+    if query.where or query.kinds:
+        return "Nothing here passes the filter."
+    if query.mode == "text":
+        return "None of these words occur here. --mode hybrid also searches by meaning."
+    return "Nothing found."
+
+
+def _matched(hit: Hit) -> str:
+    """The rankings that found a hit, the one that placed it best first."""
+    reasons = sorted(hit.why, key=lambda reason: reason.rank)
+    return ", ".join(dict.fromkeys(_MATCHED[reason.ranking] for reason in reasons))
+
+
+def _best_text(hit: Hit, collection: Collection, language: str | None) -> Text | None:
+    """The text that the hit was found by, else one of the item's own, in the language asked for if it has one."""
+    for reason in sorted(hit.why, key=lambda reason: reason.rank):
+        if reason.text is not None:
+            return reason.text
+    texts = [text for text in collection.texts(hit.item.id) if text.status == "ok"]
+    return min(texts, key=lambda text: text.language != (language or "en"), default=None)
+
+
+def _hit_fields(hit: Hit, text: Text | None, result: SearchResult) -> dict[str, Any]:
+    return {
+        "rank": hit.rank,
+        "score": _rounded(hit.score),
+        "id": hit.item.id,
+        "kind": hit.item.kind,
+        "path": hit.item.source.path,
+        "text": text.body if text else None,
+        "language": text.language if text else None,
+        "why": [
+            {
+                "ranking": reason.ranking,
+                "rank": reason.rank,
+                "score": _rounded(reason.score),
+                "text": reason.text.body if reason.text else None,
+                "language": reason.text.language if reason.text else None,
+            }
+            for reason in hit.why
+        ],
+        "confident": result.confident,
+        "confidence": _rounded(result.confidence),
+    }
+
+
+def _text_fields(text: Text) -> dict[str, Any]:
+    return {
+        "id": text.item_id,
+        "text": text.body,
+        "language": text.language,
+        "origin": text.origin,
+    }
+
+
+def _rounded(value: float | None) -> float | None:
+    return None if value is None else round(float(value), 6)
