@@ -65,11 +65,15 @@ class EncoderFingerprint:
 
 @dataclass(frozen=True, slots=True)
 class Term:
-    """One part of a query: words or a picture, with a weight. A negative weight pushes results away."""
+    """One part of a query, with a weight; a negative weight pushes results away.
+
+    Exactly one of the three is given: words, a picture, or the id of an item whose picture is meant.
+    """
 
     text: str | None = None
     image: Image | None = None
     weight: float = 1.0
+    item_id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

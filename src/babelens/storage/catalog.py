@@ -361,7 +361,7 @@ class Catalog:
     # -- counts --------------------------------------------------------------------------------------------
 
     def word_counts(self, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
-        """How many texts and file names there are, and how many of them hold each token (see ``analyze``)."""
+        """About how many texts and file names there are, and how many hold each token (see ``analyze``)."""
         with self._database.reading() as connection:
             return fulltext.counts(connection, tokens)
 

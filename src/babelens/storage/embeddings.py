@@ -277,6 +277,24 @@ def seqs_of_items(
     return matching(connection, encoder, modality, condition)
 
 
+def in_language(connection: sqlite3.Connection, encoder: int, language: str) -> Ids:
+    """Sequence numbers of the vectors of all texts in a language, ascending."""
+    sql = """
+        SELECT vectors.seq FROM texts JOIN vectors ON vectors.text = texts.n
+        WHERE texts.language = ? AND vectors.encoder = ?
+    """
+    return np.sort(np.array([seq for (seq,) in connection.execute(sql, (language, encoder))], dtype=np.int64))
+
+
+def by_seq(connection: sqlite3.Connection, seqs: Sequence[int]) -> Floats:
+    """Vectors of one encoder in the order of their numbers. Shape: n -> (n, dim)."""
+    sql = "SELECT seq, encoder, vector FROM vectors WHERE seq IN (SELECT value FROM json_each(?))"
+    rows = {seq: (encoder, blob) for seq, encoder, blob in connection.execute(sql, (_integers(seqs),))}
+    if not seqs:
+        return np.empty((0, 0), dtype=np.float32)
+    return decode([rows[seq][1] for seq in seqs], dim_of(connection, rows[seqs[0]][0]))
+
+
 def forget_removals(connection: sqlite3.Connection, up_to: int) -> None:
     connection.execute("DELETE FROM removals WHERE n <= ?", (up_to,))
 

@@ -139,6 +139,15 @@ def search(
         limit *= 4  # items with many matching texts took the places
 
 
+def counts(connection: sqlite3.Connection, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
+    """About how many texts and file names there are (counting them all takes long), and how many hold each token."""
+    (total,) = connection.execute(
+        "SELECT ifnull(sum(seq), 0) FROM sqlite_sequence WHERE name IN ('texts', 'items')"
+    ).fetchone()
+    matching = "SELECT count(*) FROM words WHERE words MATCH ?"
+    return total, {token: connection.execute(matching, (f'"{token}"',)).fetchone()[0] for token in set(tokens)}
+
+
 def _row_condition(languages: Sequence[str] | None, allowed: Condition) -> tuple[str, list[object]]:
     """The condition on rows of ``words`` that languages and items put, with its parameters."""
     if languages is None and allowed is EVERYTHING:
