@@ -1,7 +1,7 @@
 """The catalog: the only truth of a collection. What lies in ``indexes/`` can be deleted and is made again from here.
 
 This class is the front desk: it takes the writer's lock, opens transactions, and hands each question to the module
-that knows the answer (items, texts, embeddings, fulltext, where, verify).
+that knows the answer (items, texts, embeddings, wordsearch, where, verify).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import CollectionError
 from ..types import EncoderFingerprint, Filter, Item, Kind, Modality, Origin, Text
 from ..vectors import Floats, Ids
-from . import embeddings, fulltext, items, texts, verify
+from . import embeddings, items, texts, verify, wordsearch
 from .database import CATALOG_NAME, Database, os_errors
 from .embeddings import Precision
 from .lock import WriterLock
@@ -241,7 +241,7 @@ class Catalog:
         """
         with self._database.reading() as connection:
             condition = compile_filter(where)
-            return fulltext.search(connection, query, k=k, languages=languages, allowed=condition)
+            return wordsearch.search(connection, query, k=k, languages=languages, allowed=condition)
 
     # -- encoders and vectors ------------------------------------------------------------------------------
 
@@ -361,15 +361,17 @@ class Catalog:
     # -- counts --------------------------------------------------------------------------------------------
 
     def word_counts(self, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
-        """About how many texts and file names there are, and how many hold each token (see ``analyze``)."""
+        """How many texts and file names there are, and how many of them hold each token (see ``analyze``)."""
         with self._database.reading() as connection:
-            return fulltext.counts(connection, tokens)
+            return wordsearch.counts(connection, tokens)
 
     def counts(self) -> dict[str, dict[str, int]]:
         """Items by ``kind``, files by ``status``, texts by ``language``, ``origin`` and ``text_status``."""
         with self._database.reading() as connection:
             return {
-                name: dict(connection.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"))
+                name: dict(
+                    connection.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1")
+                )
                 for name, column, table in (
                     ("kind", "kind", "items"),
                     ("status", "status", "files"),

@@ -6,17 +6,14 @@ of its own. No models and no word lists: folding is by character, Japanese and C
 
 from __future__ import annotations
 
-import json
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from pathlib import PurePath
 from typing import Final
 
 from ..types import Text
-from .rows import WordHit
-from .where import EVERYTHING, Condition
 
 # Changes when analyze() gives other tokens than before: full text written by another version is rebuilt.
 ANALYZER_VERSION: Final = "1"
@@ -99,65 +96,3 @@ def put_file_names(connection: sqlite3.Connection, rows: Iterable[tuple[int, str
         "INSERT OR REPLACE INTO words (rowid, tokens) VALUES (?, ?)",
         [(2 * n + 1, file_name_tokens(path)) for n, path in rows],
     )
-
-
-def search(
-    connection: sqlite3.Connection,
-    query: str,
-    *,
-    k: int,
-    languages: Sequence[str] | None = None,
-    allowed: Condition = EVERYTHING,
-) -> list[WordHit]:
-    """The ``k`` items with the best matching text or file name, best first. Any word may match; BM25 ranks.
-
-    ``languages`` restricts the texts; a file name has no language and always counts.
-    """
-    tokens = list(dict.fromkeys(analyze(query)))
-    if not tokens or k <= 0:
-        return []
-    match = " OR ".join(f'"{token}"' for token in tokens)
-    condition, parameters = _row_condition(languages, allowed)
-    limit = 2 * k
-    while True:
-        rows = connection.execute(
-            f"""
-            SELECT items.id, texts.n, best.score
-            FROM (SELECT rowid AS row, -bm25(words) AS score FROM words
-                  WHERE words MATCH ? {condition} ORDER BY score DESC, row LIMIT ?) AS best
-            LEFT JOIN texts ON best.row & 1 = 0 AND texts.n = best.row >> 1
-            JOIN items ON items.n = iif(best.row & 1, best.row >> 1, texts.item)
-            ORDER BY best.score DESC, best.row
-            """,
-            (match, *parameters, limit),
-        ).fetchall()
-        hits: dict[str, WordHit] = {}
-        for item_id, text_row, score in rows:
-            hits.setdefault(item_id, WordHit(item_id, text_row, score))
-        if len(hits) >= k or len(rows) < limit:
-            return list(hits.values())[:k]
-        limit *= 4  # items with many matching texts took the places
-
-
-def counts(connection: sqlite3.Connection, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
-    """About how many texts and file names there are (counting them all takes long), and how many hold each token."""
-    (total,) = connection.execute(
-        "SELECT ifnull(sum(seq), 0) FROM sqlite_sequence WHERE name IN ('texts', 'items')"
-    ).fetchone()
-    matching = "SELECT count(*) FROM words WHERE words MATCH ?"
-    return total, {token: connection.execute(matching, (f'"{token}"',)).fetchone()[0] for token in set(tokens)}
-
-
-def _row_condition(languages: Sequence[str] | None, allowed: Condition) -> tuple[str, list[object]]:
-    """The condition on rows of ``words`` that languages and items put, with its parameters."""
-    if languages is None and allowed is EVERYTHING:
-        return "", []
-    spoken = "" if languages is None else "AND texts.language IN (SELECT value FROM json_each(?))"
-    sql = f"""
-        AND CASE WHEN words.rowid & 1
-        THEN EXISTS (SELECT 1 FROM items WHERE items.n = words.rowid >> 1 AND {allowed.sql})
-        ELSE EXISTS (SELECT 1 FROM texts JOIN items ON items.n = texts.item
-                     WHERE texts.n = words.rowid >> 1 {spoken} AND {allowed.sql}) END
-    """
-    tags = [] if languages is None else [json.dumps(list(languages))]
-    return sql, [*allowed.parameters, *tags, *allowed.parameters]

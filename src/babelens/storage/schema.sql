@@ -76,6 +76,7 @@ CREATE TABLE removals (
 -- Full text. Bodies are tokens of fulltext.analyze joined by blanks, so the plainest tokenizer does.
 -- rowid = 2 * texts.n for a text, 2 * items.n + 1 for an item's file name.
 CREATE VIRTUAL TABLE words USING fts5 (tokens, tokenize = 'ascii');
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (words, row);    -- in how many texts a token is
 
 -- Triggers see the deletions that cascade too, so nothing can be forgotten.
 CREATE TRIGGER vectors_removed AFTER DELETE ON vectors BEGIN

@@ -1,0 +1,139 @@
+"""Finding items by words: BM25 over the full text of :mod:`.fulltext`, quick for common words too.
+
+SQLite's own ``bm25`` costs about a microsecond for every text that holds any word of the query. Where that is too
+much, texts that hold many of the query's rarer words are nominated first (which costs a fraction, since
+intersections need no ranking) and only they are ranked.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from .fulltext import analyze
+from .rows import WordHit
+from .where import EVERYTHING, Condition
+
+EXACT_UP_TO: Final = 10_000  # matches that SQLite ranks itself
+_NOMINATED: Final = 1000
+_NOMINATING: Final = 8  # of a long query, the rarest words
+
+# Robertson & Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond"; the values of FTS5.
+_K1: Final = 1.2
+_B: Final = 0.75
+_LEAST_IDF: Final = 1e-6
+
+
+def search(
+    connection: sqlite3.Connection,
+    query: str,
+    *,
+    k: int,
+    languages: Sequence[str] | None = None,
+    allowed: Condition = EVERYTHING,
+    exact_up_to: int = EXACT_UP_TO,
+) -> list[WordHit]:
+    """The ``k`` items with the best matching text or file name, best first. Any word may match; BM25 ranks.
+
+    ``languages`` restricts the texts; a file name has no language and always counts.
+    """
+    count, found = counts(connection, analyze(query))
+    # BM25 gives no weight to tokens that more than half of all texts hold.
+    frequency = {token: n for token, n in found.items() if n <= count / 2} or found
+    if not frequency or k <= 0:
+        return []
+    condition = _row_condition(languages, allowed)
+    enough = max(_NOMINATED, 20 * k)
+    if sum(frequency.values()) <= max(exact_up_to, enough):
+        limit = 2 * k
+        while True:
+            scores = _ranked(connection, frequency, condition, limit)
+            hits = _best_of_items(connection, scores)
+            if len(hits) >= k or len(scores) < limit:
+                return hits[:k]
+            limit *= 4  # items with many matching texts took the places
+    nominated = _nominated(connection, frequency, condition, enough)
+    idf = {token: max(math.log((count - n + 0.5) / (n + 0.5)), _LEAST_IDF) for token, n in frequency.items()}
+    return _best_of_items(connection, _bm25(idf, nominated))[:k]
+
+
+def counts(connection: sqlite3.Connection, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
+    """How many texts and file names there are, and how many of them hold each token; those in none are left out."""
+    wanted = json.dumps(list(dict.fromkeys(tokens)))
+    sql = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?)) ORDER BY doc, term"
+    total = connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0]
+    return total, dict(connection.execute(sql, (wanted,)))
+
+
+def _row_condition(languages: Sequence[str] | None, allowed: Condition) -> Condition:
+    """The condition that languages and items put on rows of ``words``."""
+    if languages is None and allowed is EVERYTHING:
+        return EVERYTHING
+    spoken = "1" if languages is None else "texts.language IN (SELECT value FROM json_each(?))"
+    tags = [] if languages is None else [json.dumps(list(languages))]
+    sql = f"""
+        CASE WHEN words.rowid & 1
+        THEN EXISTS (SELECT 1 FROM items WHERE items.n = words.rowid >> 1 AND {allowed.sql})
+        ELSE EXISTS (SELECT 1 FROM texts JOIN items ON items.n = texts.item
+                     WHERE texts.n = words.rowid >> 1 AND {spoken} AND {allowed.sql}) END
+    """
+    return Condition(sql, (*allowed.parameters, *tags, *allowed.parameters))
+
+
+def _ranked(
+    connection: sqlite3.Connection, tokens: Mapping[str, int], condition: Condition, limit: int
+) -> dict[int, float]:
+    """Scores of the best rows of ``words``, best first, as SQLite ranks them."""
+    sql = f"""
+        SELECT rowid, -bm25(words) AS score FROM words
+        WHERE words MATCH ? AND {condition.sql} ORDER BY score DESC, rowid LIMIT ?
+    """
+    match = " OR ".join(f'"{token}"' for token in tokens)
+    return dict(connection.execute(sql, (match, *condition.parameters, limit)))
+
+
+def _nominated(
+    connection: sqlite3.Connection, tokens: Mapping[str, int], condition: Condition, enough: int
+) -> dict[int, str]:
+    """Rows of ``words``, with their tokens, that hold as many of the rarest tokens as possible."""
+    sql = f"SELECT rowid, tokens FROM words WHERE words MATCH ? AND {condition.sql} LIMIT ?"
+    rarest = list(tokens)[:_NOMINATING]
+    rows: dict[int, str] = {}
+    for first in range(len(rarest)):
+        for end in range(len(rarest), first, -1):
+            match = " AND ".join(f'"{token}"' for token in rarest[first:end])
+            rows.update(connection.execute(sql, (match, *condition.parameters, enough)))
+            if len(rows) >= enough:
+                return rows
+    return rows
+
+
+def _bm25(idf: Mapping[str, float], rows: Mapping[int, str]) -> dict[int, float]:
+    """The BM25 scores of some rows; their own mean length stands in for that of all texts."""
+    words = {row: text.split() for row, text in rows.items()}
+    mean = sum(map(len, words.values())) / max(len(words), 1)
+    scores = {}
+    for row, document in words.items():
+        damping = _K1 * (1 - _B + _B * len(document) / mean)
+        times = ((weight, document.count(token)) for token, weight in idf.items())
+        scores[row] = sum(weight * n * (_K1 + 1) / (n + damping) for weight, n in times)
+    return scores
+
+
+def _best_of_items(connection: sqlite3.Connection, scores: Mapping[int, float]) -> list[WordHit]:
+    """One hit for each item, by its best row; equal scores keep the order in which rows were written."""
+    sql = """
+        SELECT found.value, items.id, texts.n FROM json_each(?) AS found
+        LEFT JOIN texts ON found.value & 1 = 0 AND texts.n = found.value >> 1
+        JOIN items ON items.n = iif(found.value & 1, found.value >> 1, texts.item)
+    """
+    owners = {row: owner for row, *owner in connection.execute(sql, (json.dumps(list(scores)),))}
+    hits: dict[str, WordHit] = {}
+    for row, score in sorted(scores.items(), key=lambda pair: (-pair[1], pair[0])):
+        if row in owners:
+            item_id, text_row = owners[row]
+            hits.setdefault(item_id, WordHit(item_id, text_row, score))
+    return list(hits.values())
