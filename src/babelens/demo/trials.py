@@ -1,0 +1,172 @@
+"""Asks a collection of the gallery everything that has a known answer, through the public `Collection` alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import PurePath
+from typing import TYPE_CHECKING
+
+from ..languages import LANGUAGES
+from .bundled import Gallery, Picture
+from .rates import Outcome
+
+if TYPE_CHECKING:
+    from ..collection import Collection
+    from ..types import SearchResult
+
+K = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """One term of a query: words or a picture; ``minus`` takes it away."""
+
+    text: str | None = None
+    picture: Picture | None = None
+    minus: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Trial:
+    """A query and what came back. ``hits`` are pictures, or for image→text the pictures whose captions were found.
+
+    ``right`` says of each hit whether it is a true answer; ``positives`` counts the true answers there are.
+    """
+
+    task: str
+    language: str
+    query: tuple[Part, ...]
+    hits: tuple[Picture, ...]
+    right: tuple[bool, ...]
+    positives: int
+    confident: bool = True
+    confidence: float | None = None
+
+    @property
+    def outcome(self) -> Outcome:
+        return Outcome(
+            next((rank for rank, right in enumerate(self.right, 1) if right), None), self.positives
+        )
+
+
+class Examiner:
+    """Asks one collection that holds the gallery's pictures."""
+
+    def __init__(self, collection: Collection, gallery: Gallery) -> None:
+        self._collection = collection
+        self._gallery = gallery
+        by_name = {picture.path.name: picture for picture in gallery.pictures}
+        self._pictures = {
+            item.id: by_name[name]
+            for item in collection.items()
+            if (name := PurePath(item.source.path).name) in by_name
+        }
+        self._ids = {picture.path: item_id for item_id, picture in self._pictures.items()}
+
+    def text_to_image(self) -> Iterator[Trial]:
+        """Every caption in every language. Ask before the collection holds captions, or it reads the answer."""
+        for language in LANGUAGES:
+            for picture in self._gallery.pictures:
+                parts = (Part(picture.captions[language]),)
+                yield self._search("text_to_image", language, parts, _shows(picture.things))
+
+    def image_to_text(self) -> Iterator[Trial]:
+        """Every picture, with captions wanted in every language. A caption is right when it is true of the picture."""
+        for language in LANGUAGES:
+            for picture in self._gallery.pictures:
+                found = self._collection.captions(self._ids[picture.path], language=language, k=K)
+                hits = tuple(self._pictures[caption.text.item_id] for caption in found)
+
+                def true(other: Picture, things: frozenset[str] = picture.things) -> bool:
+                    return other.things <= things
+
+                yield self._judge("image_to_text", language, (Part(picture=picture),), hits, true)
+
+    def image_to_image(self) -> Iterator[Trial]:
+        """Every picture. Another picture that shares a thing with it is right."""
+        for picture in self._gallery.pictures:
+            result = self._collection.similar(self._ids[picture.path], k=K + 1)
+
+            def alike(other: Picture, picture: Picture = picture) -> bool:
+                return other is not picture and bool(other.things & picture.things)
+
+            yield self._judge(
+                "image_to_image", "", (Part(picture=picture),), self._others(result, picture), alike
+            )
+
+    def combined(self) -> Iterator[Trial]:
+        """A picture and words, from every scene of two things; languages take turns.
+
+        Plus: a picture of A alone and the name of B must find the scene of A and B. Minus: that scene less the name
+        of B must find other pictures of A without B.
+        """
+        alone = {next(iter(p.things)): p for p in self._gallery.pictures if len(p.things) == 1}
+        tags = list(LANGUAGES)
+        scenes = [picture for picture in self._gallery.pictures if len(picture.things) == 2]
+        for number, scene in enumerate(scenes):
+            language = tags[number % len(tags)]
+            kept, other = sorted(scene.things)
+            name = self._gallery.things[other][language]
+            if kept in alone:
+                parts = (Part(picture=alone[kept]), Part(name))
+                yield self._search("combined_plus", language, parts, _shows(scene.things))
+
+            def without(picture: Picture, kept: str = kept, other: str = other) -> bool:
+                return kept in picture.things and other not in picture.things
+
+            yield self._search(
+                "combined_minus", language, (Part(picture=scene), Part(name, minus=True)), without
+            )
+
+    def no_match(self) -> Iterator[Trial]:
+        """Names of things that no picture shows. No hit is right; saying that nothing matches is."""
+        for language in LANGUAGES:
+            for names in self._gallery.absent.values():
+                yield self._search("no_match", language, (Part(names[language]),), _shows(frozenset({""})))
+
+    def _search(
+        self, task: str, language: str, parts: tuple[Part, ...], right: Callable[[Picture], bool]
+    ) -> Trial:
+        words = [part.text for part in parts if part.text and not part.minus]
+        pictures = [part.picture for part in parts if part.picture]
+        result = self._collection.search(
+            words[0] if words else None,
+            image=self._ids[pictures[0].path] if pictures else None,
+            minus=[part.text for part in parts if part.text and part.minus],
+            language=language,
+            k=K + len(pictures),
+            mode="vector",
+        )
+        asked_with = pictures[0] if pictures else None
+        return self._judge(task, language, parts, self._others(result, asked_with), right, result)
+
+    def _others(self, result: SearchResult, asked_with: Picture | None) -> tuple[Picture, ...]:
+        """The hits without the picture that was part of the query."""
+        hits = (self._pictures[hit.item.id] for hit in result.hits)
+        return tuple(picture for picture in hits if picture is not asked_with)[:K]
+
+    def _judge(
+        self,
+        task: str,
+        language: str,
+        parts: tuple[Part, ...],
+        hits: tuple[Picture, ...],
+        right: Callable[[Picture], bool],
+        result: SearchResult | None = None,
+    ) -> Trial:
+        return Trial(
+            task,
+            language,
+            parts,
+            hits,
+            tuple(right(hit) for hit in hits),
+            sum(right(picture) for picture in self._gallery.pictures),
+            result.confident if result else True,
+            result.confidence if result else None,
+        )
+
+
+def _shows(things: frozenset[str]) -> Callable[[Picture], bool]:
+    """Whether a picture shows all of ``things``, perhaps among others."""
+    return lambda picture: things <= picture.things
