@@ -88,8 +88,8 @@ def check(files: Sequence[str | Path], *, progress: Progress | None = None) -> C
     """What is wrong with a data set. ``progress(done, total)`` counts pictures.
 
     Errors: ``malformed`` lines, ``missing`` and ``unreadable`` pictures, ``uncaptioned`` pictures, ``empty-caption``,
-    and ``leak`` (the same bytes in two files). Warnings: ``repeated-picture`` within one file, ``repeated-caption`` of
-    one picture in one language, and ``unlisted`` pictures beside the listed ones.
+    and ``leak`` (the same bytes in two files). Warnings: ``copy`` (the same bytes under two names in one file),
+    ``repeated-caption`` of one picture in one language, and ``unlisted`` pictures beside the listed ones.
 
     Raises :class:`UnreadableFileError` when a file itself cannot be read.
     """
@@ -99,8 +99,7 @@ def check(files: Sequence[str | Path], *, progress: Progress | None = None) -> C
     for file in map(Path, files):
         mine = list(_read(file, findings))
         rows += mine
-        for row in mine:
-            findings += _check_captions(row)
+        findings += _check_captions(mine)
         languages = Counter(language for row in mine for language, _ in row.captions)
         summaries.append(SplitSummary(str(file), len({row.image for row in mine}), dict(languages)))
     findings += _check_pictures(rows, progress)
@@ -199,17 +198,20 @@ def _row(file: Path, number: int, line: bytes) -> _Row:
 # -- checking -----------------------------------------------------------------------------------------------
 
 
-def _check_captions(row: _Row) -> Iterator[Finding]:
-    if not row.captions:
-        yield Finding("error", "uncaptioned", row.where, f"{row.image.name} has no captions")
-    seen: set[tuple[str, str]] = set()
-    for language, text in row.captions:
-        plain = " ".join(text.split()).casefold()
-        if not plain:
-            yield Finding("error", "empty-caption", row.where, f"an empty caption in {language!r}")
-        elif (language, plain) in seen:
-            yield Finding("warning", "repeated-caption", row.where, f"twice in {language!r}: {text.strip()}")
-        seen.add((language, plain))
+def _check_captions(rows: Iterable[_Row]) -> Iterator[Finding]:
+    seen: set[tuple[Path, str, str]] = set()
+    for row in rows:
+        if not row.captions:
+            yield Finding("error", "uncaptioned", row.where, f"{row.image.name} has no captions")
+        for language, text in row.captions:
+            key = (row.image, language, " ".join(text.split()).casefold())
+            if not key[2]:
+                yield Finding("error", "empty-caption", row.where, f"an empty caption in {language!r}")
+            elif key in seen:
+                yield Finding(
+                    "warning", "repeated-caption", row.where, f"twice in {language!r}: {text.strip()}"
+                )
+            seen.add(key)
 
 
 def _check_pictures(rows: Sequence[_Row], progress: Progress | None) -> Iterator[Finding]:
@@ -217,6 +219,7 @@ def _check_pictures(rows: Sequence[_Row], progress: Progress | None) -> Iterator
     places: dict[Path, list[_Row]] = defaultdict(list)
     for row in rows:
         places[row.image].append(row)
+    order = {file: place for place, file in enumerate(dict.fromkeys(row.file for row in rows))}
     by_hash: dict[str, list[_Row]] = defaultdict(list)
     for done, (image, listed) in enumerate(places.items(), start=1):
         try:
@@ -229,17 +232,18 @@ def _check_pictures(rows: Sequence[_Row], progress: Progress | None) -> Iterator
         except OSError as error:
             yield Finding("error", "unreadable", listed[0].where, f"{image}: {error.strerror}")
         else:
-            by_hash[digest] += listed
+            # One line per caption is a usual way to write; what counts is one listing of a picture in a file.
+            by_hash[digest] += {row.file: row for row in reversed(listed)}.values()
         if progress is not None:
             progress(done, len(places))
     for same in by_hash.values():
-        first, *others = same
+        first, *others = sorted(same, key=lambda row: order[row.file])
         for row in others:
-            what = f"the same picture as {first.image.name} in {first.where}"
+            problem = f"{row.image.name} is the same picture as {first.image.name} in {first.where}"
             if row.file != first.file:
-                yield Finding("error", "leak", row.where, f"{row.image.name} is {what}")
+                yield Finding("error", "leak", row.where, problem)
             else:
-                yield Finding("warning", "repeated-picture", row.where, f"{row.image.name} is {what}")
+                yield Finding("warning", "copy", row.where, problem)
 
 
 def _unlisted(rows: Iterable[_Row]) -> Iterator[Finding]:

@@ -54,17 +54,20 @@ def test_every_fault_is_found_where_it_is(tmp_path: Path, images: Path) -> None:
     names = [picture(images, f"{n}.png", n) for n in range(5)]
     (images / "broken.png").write_bytes((images / "0.png").read_bytes()[:40])
     (images / "copy.png").write_bytes((images / "1.png").read_bytes())
+    (images / "twin.png").write_bytes((images / "0.png").read_bytes())
     train = write(
         tmp_path / "train.jsonl",
         [
-            {"image": names[0], "captions": ["A dog.", "a  DOG."]},
+            {"image": names[0], "captions": ["A dog", "a  DOG"]},
             {"image": names[1], "captions": ["a cat", "  "]},
             '{"image": "images/2.png", "captions": [',
             {"image": names[2], "captions": [1]},
             {"image": "images/broken.png", "captions": ["torn"]},
             {"image": "images/gone.png", "captions": ["lost"]},
             {"image": names[3], "captions": []},
-            {"image": names[3], "captions": ["again"]},
+            {"image": names[3], "captions": {"de": ["mehr"]}},
+            {"image": names[0], "captions": ["a hound"]},
+            {"image": "images/twin.png", "captions": ["the same as 0"]},
         ],
     )
     test = write(tmp_path / "test.jsonl", [{"image": "images/copy.png", "captions": ["a cat"]}])
@@ -78,8 +81,8 @@ def test_every_fault_is_found_where_it_is(tmp_path: Path, images: Path) -> None:
         ("error", "missing", "train.jsonl:6"),
         ("error", "uncaptioned", "train.jsonl:7"),
         ("error", "unreadable", "train.jsonl:5"),
+        ("warning", "copy", "train.jsonl:10"),
         ("warning", "repeated-caption", "train.jsonl:1"),
-        ("warning", "repeated-picture", "train.jsonl:8"),
         ("warning", "unlisted", "2.png"),
         ("warning", "unlisted", "4.png"),
     ]

@@ -107,10 +107,9 @@ def _fail(message: str, hint: str | None = None) -> None:
     from .render import printable
 
     click.secho("Error: ", err=True, nl=False, fg="red", bold=True)
-    click.echo("\n".join(printable(line) for line in message.split("\n")), err=True)
-    if hint:
-        # A hint may draw a caret under a place in the line above it: keep its spaces.
-        click.echo("\n".join(printable(line, spaces=True) for line in hint.split("\n")), err=True)
+    # Spaces are kept: a message may indent a list, a hint may draw a caret under a place in the line above it.
+    for text in filter(None, (message, hint)):
+        click.echo("\n".join(printable(line, spaces=True) for line in text.split("\n")), err=True)
 
 
 def _silence(stream: io.TextIOBase) -> None:

@@ -61,7 +61,7 @@ def check(files: tuple[str, ...], as_json: bool) -> int:
     babelens dataset check train.jsonl val.jsonl test.jsonl
 
     Errors: lines that do not parse, pictures that are missing or unreadable, pictures without captions, empty
-    captions, the same picture (bytes) in two splits. Warnings: a picture listed twice in one file, a caption
+    captions, the same picture (bytes) in two splits. Warnings: the same bytes under two names, a caption
     repeated for one picture, pictures beside the listed ones that no file names. Exit code 3 when there is an
     error.
     """

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
 from .options import collection_option, command, json_option
+
+if TYPE_CHECKING:
+    from ..collection import CollectionInfo
 
 
 @command("info")
@@ -24,13 +27,12 @@ def info(collection: str, as_json: bool) -> None:
     from .render import print_json
 
     with Collection.open(collection, create=False, read_only=True) as opened:
-        facts = dataclasses.asdict(opened.info())
+        facts = opened.info()
     if as_json:
-        print_json(facts)
+        print_json(dataclasses.asdict(facts))
         return
-    width = max(map(len, facts))
-    for name, value in facts.items():
-        click.echo(f"{name.replace('_', ' '):<{width}}  {_fact(name, value)}")
+    for name, value in _facts(facts):
+        click.echo(f"{name:<14}{value}")
 
 
 @command("verify")
@@ -159,15 +161,37 @@ def _bytes_below(folder: Path) -> int:
     return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
-def _fact(name: str, value: Any) -> str:
+def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
     from .render import printable, size
 
-    if "bytes" in name and isinstance(value, int):
-        return size(value)
-    if isinstance(value, Mapping):
-        return ", ".join(f"{key} {_fact('', inner)}" for key, inner in value.items()) or "none"
-    if isinstance(value, list | tuple):
-        return ", ".join(_fact("", inner) for inner in value) or "none"
-    if isinstance(value, bool) or value is None:
-        return {True: "yes", False: "no", None: "none"}[value]
-    return f"{value:,}" if isinstance(value, int) else printable(str(value))
+    yield "path", printable(info.path)
+    yield "items", f"{info.items:,}" + (f" ({_counts(info.kinds)})" if info.kinds else "")
+    yield "files", _counts(info.files)
+    yield "texts", _counts(info.texts)
+    yield "written by", _counts(info.origins)
+    if set(info.text_status) - {"ok"}:
+        yield "text status", _counts(info.text_status)
+    if info.encoder is None:
+        yield "encoder", f"{printable(info.model)} (nothing encoded yet)"
+    else:
+        encoder = info.encoder
+        yield (
+            "encoder",
+            f"{printable(encoder.name)}, revision {printable(encoder.revision)}, {encoder.dim} numbers",
+        )
+    for modality, index in info.indexes.items():
+        line = f"{printable(index.name)}, {index.vectors:,} vectors"
+        if index.recall_at_10 is not None:
+            line += f", recall@10 {index.recall_at_10:.3f}"
+        if index.ms_per_query is not None:
+            line += f", {index.ms_per_query:.2f} ms a query"
+        yield f"{modality} index", line
+        if index.why:
+            yield "", printable(index.why)
+    yield "metric", info.metric
+    yield "size", f"{size(info.catalog_bytes)} catalog, {size(info.index_bytes)} indexes"
+    yield "created", info.created or "unknown"
+
+
+def _counts(counts: Mapping[str, int]) -> str:
+    return ", ".join(f"{name} {number:,}" for name, number in counts.items()) or "none"

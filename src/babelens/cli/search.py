@@ -39,7 +39,8 @@ _MATCHED = {"image": "picture", "caption": "caption", "words": "words"}
     "--lang",
     "language",
     type=LANGUAGE,
-    help=f"Search only texts in this language, and show them ({LANGUAGE_LIST}). The query may be in any language.",
+    help=f"The language of the words ({LANGUAGE_LIST}): only texts in it are searched word by word, and hits show "
+    "texts in it. Meaning is searched in all languages.",
 )
 @k_option(10)
 @click.option(
@@ -246,12 +247,15 @@ def _matched(hit: Hit) -> str:
 
 
 def _best_text(hit: Hit, collection: Collection, language: str | None) -> Text | None:
-    """The text that the hit was found by, else one of the item's own, in the language asked for if it has one."""
-    for reason in sorted(hit.why, key=lambda reason: reason.rank):
-        if reason.text is not None:
-            return reason.text
+    """What to show of a hit: the text it was found by, unless only another is in the language asked for."""
+    found = [
+        reason.text for reason in sorted(hit.why, key=lambda reason: reason.rank) if reason.text is not None
+    ]
+    if found and (language is None or any(text.language == language for text in found)):
+        return min(found, key=lambda text: text.language != (language or found[0].language))
     texts = [text for text in collection.texts(hit.item.id) if text.status == "ok"]
-    return min(texts, key=lambda text: text.language != (language or "en"), default=None)
+    own = min(texts, key=lambda text: text.language != (language or "en"), default=None)
+    return own if own is not None and (not found or own.language == language) else next(iter(found), own)
 
 
 def _hit_fields(hit: Hit, text: Text | None, result: SearchResult) -> dict[str, Any]:
