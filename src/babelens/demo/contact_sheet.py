@@ -54,11 +54,12 @@ def contact_sheet(report: DemoReport) -> str:
         ),
         _measures(report),
     ]
+    unseen = ", which was never trained on this style of drawing" if report.encoder == "mini" else ""
     page = resources.files(__package__).joinpath("contact_sheet.html").read_text("utf-8")
     return Template(page).substitute(
         title=f"{report.pictures} pictures, asked in eight languages",
-        lead=f"Indexed and searched on this machine in {report.seconds:.0f} seconds with the encoder "
-        f"<b>{escape(report.encoder)}</b>, which never saw this style of drawing.",
+        lead=f"Indexed and searched on this machine in {report.seconds:.0f} s with the encoder "
+        f"<b>{escape(report.encoder)}</b>{unseen}.",
         sections="\n".join(sections),
         footer=f"Made by <code>babelens demo</code> {escape(report.version)}. Drawings: Fluent Emoji, © Microsoft, "
         "MIT licence, composed into scenes. Names: Unicode CLDR, Unicode licence.",

@@ -22,6 +22,7 @@ from .trials import Examiner, K, Trial
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from ..collection import Collection
     from ..models.protocols import Encoder
 
 _SEED = 5  # which captions and pictures are shown; the rates are over all of them
@@ -137,6 +138,7 @@ def _examine(
 
     with Collection.open(folder, model=model) as collection:
         say("Indexing the gallery")
+        _start_afresh(collection, gallery, folder)
         collection.add([gallery.pictures_folder])
         examiner = Examiner(collection, gallery)
         ask("Words to pictures", examiner.text_to_image())
@@ -146,7 +148,17 @@ def _examine(
         say("Indexing the captions")
         collection.add([gallery.pictures_folder], captions=[gallery.captions_file])
         ask("Pictures to words", examiner.image_to_text())
-        return collection.info().encoder.name, trials
+        return collection.encoder.fingerprint.name, trials
+
+
+def _start_afresh(collection: Collection, gallery: Gallery, folder: Path) -> None:
+    """Forgets an earlier demo, whose captions would give the answers away; anything else is not ours to remove."""
+    pictures = {str(picture.path.absolute()) for picture in gallery.pictures}
+    items = list(collection.items())
+    if any(item.source.path not in pictures for item in items):
+        raise BabelensError(f"{folder} holds other pictures.", hint="Choose an empty folder for --out.")
+    if items:
+        collection.remove([item.id for item in items])
 
 
 def _report(
