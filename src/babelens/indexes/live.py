@@ -9,7 +9,7 @@ import numpy as np
 from ..vectors import Floats, Ids, top_k
 from .exact import ExactIndex
 from .protocol import StoredIndex
-from .rows import Mask
+from .rows import Mask, check_vectors
 
 
 class LiveIndex:
@@ -45,6 +45,7 @@ class LiveIndex:
             self.remove(removed)
 
     def add(self, ids: Ids, vectors: Floats) -> None:
+        ids, vectors = check_vectors(ids, vectors, self.dim)
         with self._lock:
             if self.base.contains(ids).any():
                 raise ValueError("an id is in the index already")
