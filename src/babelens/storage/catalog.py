@@ -399,6 +399,6 @@ class Catalog:
                 embeddings.forget_removals(connection, covered_removals)
                 connection.execute("INSERT INTO words (words) VALUES ('optimize')")
             with self._database.reading() as connection:
-                connection.execute("VACUUM")
+                connection.execute("VACUUM")  # by way of a temporary file: a second catalog's worth of space
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
             return before - self.path.stat().st_size

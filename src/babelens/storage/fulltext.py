@@ -6,6 +6,7 @@ of its own. No models and no word lists: folding is by character, Japanese and C
 
 from __future__ import annotations
 
+import os
 import re
 import sqlite3
 import unicodedata
@@ -36,6 +37,7 @@ _CJK: Final = (
     "\u3005-\u3007\u3041-\u3096\u309d-\u309f\u30a1-\u30fa\u30fc-\u30ff\u31f0-\u31ff"
     "\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff"
 )
+_LONGEST: Final = 100  # characters; beyond that it is no word, and FTS5 has a limit too
 _KANA: Final = re.compile("[\u3041-\u30ff\u31f0-\u31ff]")
 # Vowel signs of Indic scripts belong to words, but not to Python's \w; U+0964 and U+0965 are full stops.
 _INDIC: Final = "\u0900-\u0963\u0966-\u0dff"
@@ -57,7 +59,7 @@ def analyze(text: str) -> list[str]:
         if match[1]:
             tokens.extend(_grams(match[1]))
         else:
-            tokens.append(_ARABIC_ARTICLE.sub("", match[0]))
+            tokens.append(_ARABIC_ARTICLE.sub("", match[0][:_LONGEST]))
     return tokens
 
 
@@ -72,10 +74,14 @@ def _grams(run: str) -> Iterable[str]:
             yield run[position : position + 2]
 
 
-def file_name_tokens(path: str) -> str:
+def tokens_of(body: str) -> str:
+    """What is indexed of a text."""
+    return " ".join(analyze(body))
+
+
+def file_name_tokens(path: bytes) -> str:
     """What is indexed of an item's path: the words of the file's name without its last suffix."""
-    stem = PurePath(path).stem.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-    return " ".join(analyze(stem))
+    return tokens_of(PurePath(os.fsdecode(path)).stem.encode(errors="replace").decode())
 
 
 def put_texts(connection: sqlite3.Connection, rows: Iterable[tuple[int, Text]]) -> None:
@@ -83,14 +89,14 @@ def put_texts(connection: sqlite3.Connection, rows: Iterable[tuple[int, Text]]) 
     rows = list(rows)
     connection.executemany(
         "INSERT OR REPLACE INTO words (rowid, tokens) VALUES (?, ?)",
-        [(2 * row, " ".join(analyze(text.body))) for row, text in rows if text.status == "ok"],
+        [(2 * row, tokens_of(text.body)) for row, text in rows if text.status == "ok"],
     )
     connection.executemany(
         "DELETE FROM words WHERE rowid = ?", [(2 * row,) for row, text in rows if text.status != "ok"]
     )
 
 
-def put_file_names(connection: sqlite3.Connection, rows: Iterable[tuple[int, str]]) -> None:
+def put_file_names(connection: sqlite3.Connection, rows: Iterable[tuple[int, bytes]]) -> None:
     """(Re)writes the full text of the file names of items, given by row and path."""
     connection.executemany(
         "INSERT OR REPLACE INTO words (rowid, tokens) VALUES (?, ?)",

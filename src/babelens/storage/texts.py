@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import sqlite3
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Any, Final
 
 from ..types import Text
@@ -20,7 +21,7 @@ _JOINED: Final = "texts JOIN items ON items.n = texts.item"
 def put(connection: sqlite3.Connection, texts: Iterable[Text]) -> list[int]:
     """Row numbers, one for each text given. An equal text is not doubled: only its status, model and reason are
     brought up to date. Raises :class:`UnknownItemError`."""
-    batch = list(texts)
+    batch = [_readable(text) for text in texts]
     items = known_rows_of(connection, {text.item_id for text in batch})
     rows, changed = [], []
     for text in batch:
@@ -46,6 +47,17 @@ def put(connection: sqlite3.Connection, texts: Iterable[Text]) -> list[int]:
             changed.append((row, text))
     fulltext.put_texts(connection, changed)
     return rows
+
+
+def _readable(text: Text) -> Text:
+    """The text with ``?`` for what is no character: halves of surrogate pairs, as file names may bring them."""
+    body, reason = text.body, text.reason
+    try:
+        f"{body}{reason}".encode()
+    except UnicodeEncodeError:
+        body = body.encode(errors="replace").decode()
+        reason = reason and reason.encode(errors="replace").decode()
+    return replace(text, body=body, reason=reason)
 
 
 def of_items(

@@ -1,21 +1,104 @@
-"""A thorough look at a catalog: every page, every vector, every text. Finds; does not mend."""
+"""A thorough look at a catalog: every page, vector and text. It reads, it finds, and it mends nothing."""
 
 from __future__ import annotations
 
 import sqlite3
+from collections import Counter
+from collections.abc import Callable, Iterator
+from typing import Final
+
+import numpy as np
+
+from .embeddings import encoders
+from .fulltext import file_name_tokens, tokens_of
+
+_BATCH: Final = 10_000
+_NORM_TOLERANCE: Final = 2e-3  # four times what rounding to float16 can do
+_SHOWN: Final = 3
 
 
 def problems(connection: sqlite3.Connection) -> list[str]:
     """What is wrong, in words; an empty list means all is well."""
-    return [*_sqlite(connection)]
-
-
-def _sqlite(connection: sqlite3.Connection) -> list[str]:
-    found = [
-        f"SQLite: {line}" for (line,) in connection.execute("PRAGMA integrity_check(20)") if line != "ok"
-    ]
-    found += [
-        f"a row of {table} refers to a row of {parent} that is gone"
-        for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check")
-    ]
+    found: list[str] = []
+    checks: tuple[Callable[[sqlite3.Connection], Iterator[str]], ...] = (_pages, _rows, _vectors, _words)
+    for check in checks:
+        try:
+            found += check(connection)
+        except sqlite3.DatabaseError as error:
+            found.append(f"{check.__name__.strip('_')} cannot be read: {error}")
     return found
+
+
+def _pages(connection: sqlite3.Connection) -> Iterator[str]:
+    for (line,) in connection.execute("PRAGMA integrity_check(20)"):
+        if line != "ok":
+            yield f"SQLite: {line}"
+    gone = Counter((table, parent) for table, _, parent, _ in connection.execute("PRAGMA foreign_key_check"))
+    for (table, parent), n in gone.items():
+        yield f"{n} rows of {table} refer to rows of {parent} that are gone"
+
+
+# What each query finds should not be there.
+_IMPOSSIBLE: Final = {
+    "items whose metadata is not a JSON object": "SELECT id FROM items WHERE NOT json_valid(metadata)",
+    "files that were read but belong to no item": "SELECT path FROM files WHERE status = 'ok' AND item_id IS NULL",
+    "files whose item is made from another path": """
+        SELECT files.path FROM files JOIN items ON items.id = files.item_id WHERE items.path <> files.path""",
+    "vectors on the wrong side (a picture's with a text, or a text's without)": """
+        SELECT seq FROM vectors WHERE (modality = 1) <> (text IS NOT NULL)""",
+    "text vectors that name another item than their text does": """
+        SELECT seq FROM vectors JOIN texts ON texts.n = vectors.text WHERE texts.item <> vectors.item""",
+    "pictures with two vectors of one encoder": """
+        SELECT min(seq) FROM vectors WHERE modality = 0 GROUP BY item, encoder, modality HAVING count(*) > 1""",
+    "texts with two vectors of one encoder": """
+        SELECT min(seq) FROM vectors WHERE text IS NOT NULL GROUP BY text, encoder HAVING count(*) > 1""",
+    "vectors that the log of removals says are gone": "SELECT seq FROM removals JOIN vectors USING (seq)",
+}
+
+
+def _rows(connection: sqlite3.Connection) -> Iterator[str]:
+    for what, sql in _IMPOSSIBLE.items():
+        found = [row[0] for row in connection.execute(sql)]
+        if found:
+            yield f"{len(found)} {what}, such as {', '.join(map(repr, found[:_SHOWN]))}"
+
+
+def _vectors(connection: sqlite3.Connection) -> Iterator[str]:
+    for number, encoder in encoders(connection).items():
+        wrong_size, wrong_norm = 0, 0
+        rows = connection.execute("SELECT vector FROM vectors WHERE encoder = ?", (number,))
+        while batch := rows.fetchmany(_BATCH):
+            for bytes_each, dtype in ((2, "<f2"), (4, "<f4")):
+                blobs = [blob for (blob,) in batch if len(blob) == bytes_each * encoder.dim]
+                vectors = np.frombuffer(b"".join(blobs), dtype=dtype).reshape(len(blobs), encoder.dim)
+                norms = np.linalg.norm(vectors.astype(np.float32), axis=1)
+                # Written so that NaN counts as wrong.
+                wrong_norm += int((~(np.abs(norms - 1) <= _NORM_TOLERANCE)).sum())
+            wrong_size += sum(len(blob) not in (2 * encoder.dim, 4 * encoder.dim) for (blob,) in batch)
+        if wrong_size:
+            yield f"{wrong_size} vectors of {encoder.name} do not have {encoder.dim} numbers"
+        if wrong_norm:
+            yield f"{wrong_norm} vectors of {encoder.name} do not have unit length"
+
+
+def _words(connection: sqlite3.Connection) -> Iterator[str]:
+    """Compares the full text with what texts and file names say it should be, and its index with both."""
+    expected: Counter[str] = Counter()
+    stale = 0
+    sql = """
+        SELECT texts.body, words.tokens FROM texts LEFT JOIN words ON words.rowid = 2 * texts.n
+        WHERE texts.status = 'ok'
+    """
+    for body, tokens in connection.execute(sql):
+        stale += tokens != tokens_of(body)
+        expected.update((tokens or "").split())
+    sql = "SELECT items.path, words.tokens FROM items LEFT JOIN words ON words.rowid = 2 * items.n + 1"
+    for path, tokens in connection.execute(sql):
+        stale += tokens != file_name_tokens(path)
+        expected.update((tokens or "").split())
+    if stale:
+        yield f"the full text of {stale} texts and file names is out of step"
+    indexed = dict(connection.execute("SELECT term, cnt FROM vocabulary"))
+    if not stale and indexed != dict(expected):
+        different = {token for token in indexed.keys() | expected if indexed.get(token) != expected[token]}
+        yield f"the full-text index counts {len(different)} words wrongly"
