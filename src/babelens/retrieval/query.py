@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, cast, get_args
 
 import numpy as np
@@ -25,7 +26,7 @@ _CANCELLED: Final = 1e-3
 
 def build_query(
     text: str | None = None,
-    image: Image | None = None,
+    image: Image | Term | None = None,
     *,
     plus: Sequence[str | Image | Term] = (),
     minus: Sequence[str | Image | Term] = (),
@@ -61,7 +62,7 @@ def build_query(
     if where is not None:
         parse_filter(where)
     terms = [_checked(Term(text=text))] if text is not None else []
-    terms += [Term(image=image)] if image is not None else []
+    terms += [_term(image)] if image is not None else []
     terms += [_term(value) for value in _listed(plus)]
     terms += [_negated(_term(value)) for value in _listed(minus)]
     if not given_vector and not any(term.weight > 0 for term in terms):
@@ -107,7 +108,7 @@ def words_of(query: Query) -> str:
 
 def _listed(values: Sequence[str | Image | Term]) -> Sequence[str | Image | Term]:
     """A lone value counts as a list of one: ``plus="night"`` must not mean five letters."""
-    return values if isinstance(values, list | tuple) else (values,)  # type: ignore[return-value]
+    return values if isinstance(values, list | tuple) else (values,)
 
 
 def _term(value: str | Image | Term) -> Term:
@@ -117,7 +118,7 @@ def _term(value: str | Image | Term) -> Term:
 
 
 def _negated(term: Term) -> Term:
-    return Term(text=term.text, image=term.image, weight=-abs(term.weight))
+    return replace(term, weight=-abs(term.weight))
 
 
 def _visible(character: str) -> bool:
@@ -125,8 +126,8 @@ def _visible(character: str) -> bool:
 
 
 def _checked(term: Term) -> Term:
-    if (term.text is None) == (term.image is None):
-        raise InvalidQueryError("A term is either a text or a picture.")
+    if sum(part is not None for part in (term.text, term.image, term.item_id)) != 1:
+        raise InvalidQueryError("A term is either a text, a picture or the id of an item.")
     if term.text is not None and not any(map(_visible, term.text)):
         raise InvalidQueryError("The text to search with is empty.", hint="Type at least one word.")
     if not math.isfinite(term.weight) or term.weight == 0:

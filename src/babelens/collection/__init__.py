@@ -1,0 +1,14 @@
+"""The one front door: :class:`Collection`."""
+
+from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
+from .collection import Collection
+from .paths import resolve_collection_path
+
+__all__ = [
+    "Collection",
+    "CollectionInfo",
+    "ExportReport",
+    "IndexInfo",
+    "VerifyReport",
+    "resolve_collection_path",
+]

@@ -1,0 +1,153 @@
+"""Looking after a collection: what it holds, whether it is sound, and what can be taken away."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from ..types import EncoderFingerprint, Modality
+
+if TYPE_CHECKING:
+    from ..search import FreshIndex, Searcher
+    from ..storage.catalog import Catalog
+
+_VERIFIED_QUERIES: Final = 32
+_SOUND_RECALL: Final = 0.95
+
+
+@dataclass(frozen=True, slots=True)
+class IndexInfo:
+    """How one modality is searched. ``recall_at_10`` and ``ms_per_query`` were measured when it was built."""
+
+    name: str
+    vectors: int
+    stored: bool
+    recall_at_10: float | None = None
+    ms_per_query: float | None = None
+    why: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CollectionInfo:
+    """What a collection holds. ``files`` counts by status, ``texts`` by language; sizes are in bytes."""
+
+    path: str
+    items: int
+    kinds: Mapping[str, int]
+    files: Mapping[str, int]
+    texts: Mapping[str, int]
+    origins: Mapping[str, int]
+    text_status: Mapping[str, int]
+    model: str
+    encoder: EncoderFingerprint | None
+    metric: str
+    indexes: Mapping[str, IndexInfo]
+    catalog_bytes: int
+    index_bytes: int
+    created: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class VerifyReport:
+    """``problems`` in words, none when ``ok``; ``recall_at_10`` of the indexes against exact search, by modality."""
+
+    ok: bool
+    problems: tuple[str, ...]
+    items: int
+    recall_at_10: Mapping[str, float] = field(default_factory=dict)
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class ExportReport:
+    """What was written where. ``zip`` is the archive's path if one was asked for."""
+
+    folder: str
+    files: tuple[str, ...]
+    items: int
+    zip: str | None = None
+
+
+def verify(catalog: Catalog, searcher: Searcher | None) -> VerifyReport:
+    """Reads everything: the catalog's own checks, the index files, and the indexes against exact search."""
+    from ..indexes import files
+
+    start = time.perf_counter()
+    problems = [*catalog.verify(), *files.check(catalog.folder)]
+    recalls: dict[str, float] = {}
+    if searcher is not None:
+        for modality, index in searcher.indexes.items():
+            found, recall = _compare(catalog, searcher.encoder_number, modality, index)
+            problems += found
+            if recall is not None:
+                recalls[modality] = recall
+    return VerifyReport(
+        ok=not problems,
+        problems=tuple(problems),
+        items=catalog.count_items(),
+        recall_at_10=recalls,
+        seconds=round(time.perf_counter() - start, 3),
+    )
+
+
+def _compare(
+    catalog: Catalog, encoder: int, modality: Modality, index: FreshIndex
+) -> tuple[list[str], float | None]:
+    """An index against the catalog: as many vectors, and for a sample the same neighbours."""
+    from ..indexes.tuning import Truth
+
+    with catalog.snapshot():
+        problems = []
+        count = catalog.count_vectors(encoder, modality)
+        if len(index) != count:
+            problems.append(f"{modality} index: it holds {len(index):,} vectors, the catalog {count:,}")
+        if not count:
+            return problems, None
+        truth = Truth(index.background()[:_VERIFIED_QUERIES])
+        for ids, vectors in catalog.iter_vectors(encoder, modality):
+            truth.see(ids, vectors)
+        recall = truth.recall(*index.current().search(truth.queries, 10))
+    if recall < _SOUND_RECALL:
+        problems.append(f"{modality} index: recall@10 against exact search is {recall:.3f}")
+    return problems, recall
+
+
+def info(
+    catalog: Catalog, searcher: Searcher | None, encoder: EncoderFingerprint | None, model: str
+) -> CollectionInfo:
+    """What a collection holds and how it is searched."""
+    counts = catalog.counts()
+    indexes = {}
+    for modality, index in searcher.indexes.items() if searcher is not None else ():
+        state = index.state()
+        measured = (state.facts.get(name) for name in ("recall_at_10", "ms_per_query", "why"))
+        indexes[str(modality)] = IndexInfo(state.name, state.vectors, state.stored, *measured)
+    return CollectionInfo(
+        path=str(catalog.folder),
+        items=catalog.count_items(),
+        kinds=counts["kind"],
+        files=counts["status"],
+        texts=counts["language"],
+        origins=counts["origin"],
+        text_status=counts["text_status"],
+        model=model,
+        encoder=encoder,
+        metric=catalog.get_setting("metric") or "ip",
+        indexes=indexes,
+        catalog_bytes=_bytes_of(catalog.folder.glob("catalog.db*")),
+        index_bytes=_bytes_of(catalog.folder.glob("indexes/*")),
+        created=catalog.get_setting("created"),
+    )
+
+
+def _bytes_of(paths: Iterable[Path]) -> int:
+    total = 0
+    for path in paths:
+        try:
+            total += path.stat().st_size
+        except FileNotFoundError:  # a write-ahead log comes and goes
+            continue
+    return total

@@ -1,0 +1,443 @@
+"""The one front door: a folder of pictures, texts and vectors that can be added to and searched."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast, get_args
+
+import numpy as np
+
+from ..errors import (
+    CollectionError,
+    EncoderMismatchError,
+    InvalidQueryError,
+    UnknownItemError,
+    UnknownModelError,
+)
+from ..languages import get_language
+from ..retrieval.query import build_query
+from ..storage.catalog import Catalog
+from ..types import (
+    Caption,
+    Comparison,
+    EncoderFingerprint,
+    IngestReport,
+    Item,
+    Kind,
+    Query,
+    SearchResult,
+    Term,
+    Text,
+)
+from . import care
+from .paths import resolve_collection_path
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from PIL.Image import Image
+
+    from ..models.protocols import Encoder
+    from ..search import Searcher
+    from .care import CollectionInfo, VerifyReport
+
+Metric = Literal["ip", "l2"]
+
+DEFAULT_MODEL: Final = "mini"
+
+
+class Collection:
+    """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
+
+    Safe to use from several threads; one process at a time may write, any number may read.
+    """
+
+    def __init__(self, path: Path, catalog: Catalog, *, model: str | Path | Encoder | None = None) -> None:
+        self.path = path
+        self._catalog = catalog
+        self._model = model
+        self._encoder: Encoder | None = None
+        self._searcher: Searcher | None = None
+        if model is not None and self._recorded() is not None:
+            _ = self.encoder  # a mismatch shows at once
+
+    @classmethod
+    def open(
+        cls,
+        path_or_name: str | Path,
+        *,
+        model: str | Path | Encoder | None = None,
+        create: bool = True,
+        read_only: bool = False,
+        metric: Metric = "ip",
+    ) -> Self:
+        """Opens a collection, or makes one with the encoder ``model`` (``"mini"`` if none is named).
+
+        ``model`` is a name (see ``babelens models``), an encoder folder, or an encoder. ``metric`` is how a new
+        collection's graph index compares vectors; scores are cosines either way. Raises
+        :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when the
+        collection was made with another encoder, :class:`UnknownModelError`.
+        """
+        path = resolve_collection_path(path_or_name)
+        if metric not in get_args(Metric):
+            raise InvalidQueryError(f"{metric!r} is not a metric.", hint="Metrics: ip, l2.")
+        if path.exists() and not path.is_dir():
+            raise CollectionError(
+                f"{path} is a file; a collection is a folder.",
+                hint="Name a folder, or a plain name without '/'.",
+            )
+        if create and not read_only and not (path / "catalog.db").exists():
+            settings = {
+                "model": _model_name(model),
+                "metric": metric,
+                "created": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            catalog = Catalog.create(path, settings)
+        else:
+            catalog = Catalog.open(path, read_only=read_only)
+        try:
+            return cls(path, catalog, model=model)
+        except BaseException:
+            catalog.close()
+            raise
+
+    def close(self) -> None:
+        self._catalog.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def __len__(self) -> int:
+        """How many items there are."""
+        return self._catalog.count_items()
+
+    def __repr__(self) -> str:
+        return f"Collection({str(self.path)!r})"
+
+    # -- encoder -------------------------------------------------------------------------------------------
+
+    @property
+    def encoder(self) -> Encoder:
+        """The collection's encoder, loaded when first asked for."""
+        if self._encoder is None:
+            encoder = self._load()
+            recorded = self._recorded()
+            if recorded is not None and encoder.fingerprint != recorded:
+                raise EncoderMismatchError(
+                    f"{self.path} was made with {_described(recorded)}; {_described(encoder.fingerprint)} cannot "
+                    "search or add to it, since their vectors do not compare.",
+                    hint=f"Leave the model away to use {recorded.name}, or index the files again into a new "
+                    "collection with the other encoder.",
+                )
+            self._encoder = encoder
+        return self._encoder
+
+    def _load(self) -> Encoder:
+        from ..models.registry import load_encoder
+
+        model = self._model
+        if model is not None and not isinstance(model, str | Path):
+            return model
+        try:
+            return load_encoder(model or self._catalog.get_setting("model") or DEFAULT_MODEL)
+        except UnknownModelError as error:
+            if model is not None:
+                raise
+            raise EncoderMismatchError(
+                f"{self.path} holds vectors of {self._catalog.get_setting('model')!r}, an encoder that is not here.",
+                hint="Open it with its encoder's folder (--model DIR). Without it, pictures of the collection find "
+                "each other (similar) and words find captions (--mode text).",
+            ) from error
+
+    def _recorded(self) -> EncoderFingerprint | None:
+        """The encoder that the collection's vectors are of; None before the first."""
+        value = self._catalog.get_setting("encoder")
+        return EncoderFingerprint(**json.loads(value)) if value else None
+
+    def _record(self, fingerprint: EncoderFingerprint, model: str) -> int:
+        """Ties the collection to an encoder. Returns the encoder's number."""
+        with self._catalog.transaction():
+            if self._recorded() is None:
+                self._catalog.set_setting("encoder", json.dumps(asdict(fingerprint)))
+                self._catalog.set_setting("model", model)
+            return self._catalog.encoder_id(fingerprint)
+
+    def _search(self) -> Searcher | None:
+        """The searcher; None as long as there are no vectors."""
+        if self._searcher is None:
+            fingerprint = self._recorded()
+            numbers = {known: number for number, known in self._catalog.encoders().items()}
+            if fingerprint is None or fingerprint not in numbers:
+                return None
+            from ..search import Searcher
+
+            metric = cast("Metric", self._catalog.get_setting("metric") or "ip")
+            self._searcher = Searcher(
+                self._catalog, numbers[fingerprint], fingerprint.dim, lambda: self.encoder, metric=metric
+            )
+        return self._searcher
+
+    # -- the way in ----------------------------------------------------------------------------------------
+
+    def add(
+        self,
+        paths: str | Path | Sequence[str | Path],
+        *,
+        captions: Sequence[str | Path] = (),
+        filename_captions: bool = False,
+        caption_language: str | None = None,
+        include: Sequence[str] = (),
+        exclude: Sequence[str] = (),
+        sample: int | None = None,
+        seed: int = 0,
+        progress: Callable[..., None] | None = None,
+    ) -> IngestReport:
+        """Adds pictures, or brings them up to date: see :func:`babelens.ingest.ingest` for the arguments.
+
+        Raises :class:`UnreadableFileError` for a path that does not exist, :class:`CollectionLockedError` when
+        another process is writing, :class:`StorageFullError`; what was committed before stays.
+        """
+        from ..ingest import ingest
+
+        with self._catalog.writing():
+            self._record(
+                self.encoder.fingerprint, self._catalog.get_setting("model") or _model_name(self._model)
+            )
+            report = ingest(
+                self._catalog,
+                self.encoder,
+                [paths] if isinstance(paths, str | Path) else list(paths),
+                captions=list(captions),
+                filename_captions=filename_captions,
+                caption_language=caption_language,
+                include=list(include),
+                exclude=list(exclude),
+                sample=sample,
+                seed=seed,
+                progress=progress,
+            )
+            self._maintain()
+        return report
+
+    def import_vectors(
+        self,
+        vectors: NDArray[Any],
+        ids: Sequence[str],
+        *,
+        encoder: str,
+        progress: Callable[[int], None] | None = None,
+    ) -> IngestReport:
+        """Takes in vectors made elsewhere, one for each of ``ids`` (mostly paths of pictures).
+
+        Rows are brought to unit length; rows without a direction are skipped. ``encoder`` names what made them: a
+        model known here or any other name, in which case only vectors can be searched with. Shape: (n, dim).
+        Raises :class:`EncoderMismatchError` when the collection holds vectors of another encoder.
+        """
+        from .imports import fingerprint_of, import_rows
+
+        fingerprint = fingerprint_of(encoder, vectors, ids, recorded=self._recorded())
+        with self._catalog.writing():
+            number = self._record(fingerprint, encoder)
+            report = import_rows(self._catalog, number, vectors, ids, progress=progress)
+            self._maintain()
+        return report
+
+    def remove(self, ids_or_paths: str | Path | Iterable[str | Path]) -> int:
+        """Removes items by id, by path, or below a folder; files stay where they are. Returns how many items went.
+
+        Raises :class:`UnknownItemError`, and removes nothing, when one is not in the collection.
+        """
+        wanted = [ids_or_paths] if isinstance(ids_or_paths, str | Path) else list(ids_or_paths)
+        with self._catalog.transaction():
+            before = len(self)
+            for value in wanted:
+                if not self._remove(value):
+                    raise UnknownItemError(
+                        f"Nothing in {self.path} has the id or path {str(value)!r}.",
+                        hint="Nothing was removed.",
+                    )
+            removed = before - len(self)
+        self._maintain()
+        return removed
+
+    def _remove(self, value: str | Path) -> bool:
+        from ..sources.scan import absolute
+
+        if isinstance(value, str) and self._catalog.remove_items([value]):
+            return True
+        known = False
+        for path in dict.fromkeys((str(value), absolute(value))):
+            files = list(self._catalog.file_states(path))
+            items = self._catalog.matching_items(Comparison("path", "=", path))
+            self._catalog.remove_files(files)
+            self._catalog.remove_items(items)
+            known = known or bool(files or items)
+        return known
+
+    def _maintain(self) -> None:
+        """Builds index files anew where that is due; tuned with texts, since that is what people search with."""
+        searcher = self._search()
+        if searcher is None:
+            return
+        with self._catalog.writing():
+            queries = self._tuning_queries(searcher)
+            searcher.images.maintain(queries)
+            searcher.texts.maintain(queries)
+
+    def _tuning_queries(self, searcher: Searcher) -> NDArray[np.float32] | None:
+        return searcher.texts.background() if len(searcher.texts) else None
+
+    # -- the way out ---------------------------------------------------------------------------------------
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        image: Image | str | Path | None = None,
+        plus: Sequence[str | Image | Term] = (),
+        minus: Sequence[str | Image | Term] = (),
+        language: str | None = None,
+        k: int = 10,
+        mode: str = "hybrid",
+        where: str | None = None,
+        kinds: Sequence[str] | None = None,
+        vector: NDArray[Any] | None = None,
+    ) -> SearchResult:
+        """Finds items by words, by a picture (one in memory, a file, or an item's id), or by both.
+
+        ``plus`` and ``minus`` add words, pictures or weighted terms to the query and take them away. ``mode``
+        is ``"vector"`` (meaning), ``"text"`` (words, BM25) or ``"hybrid"`` (both, fused by rank). ``language`` is the
+        language of the words: in it texts are searched word by word, while meaning is searched in all. ``where``
+        filters on metadata, such as ``"year >= 2020 and folder = 'trips'"`` (see :mod:`.retrieval.filters`).
+        ``vector`` (dim,) stands in for encoding the query.
+
+        Raises :class:`InvalidQueryError` and its kinds.
+        """
+        term = None if image is None else self._picture(image)
+        query = build_query(
+            text,
+            term,
+            plus=plus,
+            minus=minus,
+            language=language,
+            mode=mode,
+            where=where,
+            kinds=kinds,
+            k=k,
+            given_vector=vector is not None,
+        )
+        return self._answer(query, vector=vector)
+
+    def similar(
+        self, image_or_id: Image | str | Path, *, k: int = 10, where: str | None = None
+    ) -> SearchResult:
+        """The pictures most like a picture. One that is in the collection is not among its own results."""
+        term = self._picture(image_or_id)
+        query = build_query(None, term, mode="vector", where=where, k=k)
+        return self._answer(query, without=term.item_id)
+
+    def _answer(
+        self, query: Query, *, vector: NDArray[Any] | None = None, without: str | None = None
+    ) -> SearchResult:
+        searcher = self._search()
+        if searcher is None:
+            return SearchResult(query, (), confident=False, confidence=None)
+        return searcher.search(query, vector=vector, without=without)
+
+    def captions(self, image_or_id: Image | str | Path, *, language: str, k: int = 5) -> list[Caption]:
+        """The captions in ``language``, of any picture here, that fit a picture best. Scores are cosines."""
+        tag = get_language(language).tag
+        query = build_query(None, self._picture(image_or_id), mode="vector", k=k)
+        searcher = self._search()
+        return [] if searcher is None else searcher.captions(query.terms[0], language=tag, k=query.k)
+
+    def _picture(self, value: Image | str | Path) -> Term:
+        """A picture in memory, the id of an item, or a file: one that is indexed unchanged need not be read again."""
+        if not isinstance(value, str | Path):
+            return Term(image=value)
+        if isinstance(value, str) and self._catalog.get_item(value) is not None:
+            return Term(item_id=value)
+        from ..sources.images import load_image
+        from ..sources.scan import absolute
+
+        path = absolute(value)
+        try:
+            status = os.stat(path)  # noqa: PTH116 (surrogate escapes)
+        except (OSError, ValueError) as error:
+            raise UnknownItemError(
+                f"{str(value)!r} is neither an item of this collection nor a picture file.",
+                hint="Ids are shown by `babelens search --json`.",
+            ) from error
+        known = self._catalog.file_states(path).get(path)
+        if known and known.item_id and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+            return Term(item_id=known.item_id)
+        return Term(image=load_image(path, 2 * self.encoder.image_size))
+
+    def get(self, item_id: str) -> Item:
+        """The item with this id. Raises :class:`UnknownItemError`."""
+        item = self._catalog.get_item(item_id)
+        if item is None:
+            raise UnknownItemError(f"No item has the id {item_id!r}.")
+        return item
+
+    def texts(self, item_id: str, language: str | None = None) -> list[Text]:
+        """The texts of an item, in one language or all, in the order they came. Raises :class:`UnknownItemError`."""
+        self.get(item_id)
+        tag = get_language(language).tag if language else None
+        return self._catalog.texts_of([item_id], tag).get(item_id, [])
+
+    def items(self, kinds: Sequence[Kind] | None = None) -> Iterator[Item]:
+        """All items, in the order they came."""
+        return self._catalog.items(kinds)
+
+    def duplicates(self) -> list[list[Item]]:
+        """Groups of items made of the same bytes."""
+        return self._catalog.duplicates()
+
+    # -- care ----------------------------------------------------------------------------------------------
+
+    def compact(self) -> int:
+        """Builds the index files again and gives unused space back to the disk. Returns the bytes that the catalog
+        lost."""
+        with self._catalog.writing():
+            searcher = self._search()
+            covered = 0
+            if searcher is not None:
+                queries = self._tuning_queries(searcher)
+                for index in (searcher.images, searcher.texts):
+                    index.maintain(queries, always=True)
+                covered = min(searcher.images.covered_removals, searcher.texts.covered_removals)
+            return self._catalog.compact(covered_removals=covered)
+
+    def verify(self) -> VerifyReport:
+        """Reads everything: the catalog's own checks, the index files, and the indexes against exact search."""
+        return care.verify(self._catalog, self._search())
+
+    def info(self) -> CollectionInfo:
+        """What the collection holds and how it is searched."""
+        model = self._catalog.get_setting("model") or DEFAULT_MODEL
+        return care.info(self._catalog, self._search(), self._recorded(), model)
+
+
+def _model_name(model: str | Path | Encoder | None) -> str:
+    """What to load an encoder by next time. Raises :class:`UnknownModelError`."""
+    if model is None:
+        return DEFAULT_MODEL
+    if not isinstance(model, str | Path):
+        return model.fingerprint.name
+    from ..models.registry import load_encoder
+
+    load_encoder(model)  # cheap: the weights are read when they are first needed
+    folder = Path(model).expanduser()
+    return str(folder.absolute()) if folder.is_dir() else str(model)
+
+
+def _described(fingerprint: EncoderFingerprint) -> str:
+    return f"{fingerprint.name} (revision {fingerprint.revision}, {fingerprint.dim} numbers)"

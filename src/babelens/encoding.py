@@ -1,0 +1,66 @@
+"""Vectors of pictures and texts, without a collection."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import numpy as np
+
+from .models.registry import load_encoder
+from .vectors import Floats
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from .models.protocols import Encoder
+
+_BATCH: Final = 64
+_loaded: dict[str, Encoder] = {}
+
+
+def encode_image(
+    images: Image | str | Path | Sequence[Image | str | Path], *, model: str | Path | Encoder = "mini"
+) -> Floats:
+    """The vectors of pictures: one or many, files or Pillow images. They compare with :func:`encode_text`'s.
+
+    Shape: (n, dim) float32, rows of unit length; n is 1 for a single picture. Raises
+    :class:`UnreadableFileError`, :class:`UnknownModelError`.
+    """
+    from .sources.images import load_image
+
+    encoder = _encoder(model)
+    pictures = list(images) if isinstance(images, Sequence) and not isinstance(images, str) else [images]
+    parts = [np.empty((0, encoder.fingerprint.dim), dtype=np.float32)]
+    for start in range(0, len(pictures), _BATCH):
+        batch = [
+            load_image(picture, encoder.image_size)
+            if isinstance(picture, str | Path)
+            else picture.convert("RGB")
+            for picture in pictures[start : start + _BATCH]
+        ]
+        parts.append(encoder.encode_prepared([encoder.prepare(picture) for picture in batch]))
+    return np.concatenate(parts)
+
+
+def encode_text(texts: str | Sequence[str], *, model: str | Path | Encoder = "mini") -> Floats:
+    """The vectors of texts, one or many, in any of the encoder's languages.
+
+    Shape: (n, dim) float32, rows of unit length; n is 1 for a single text. Raises :class:`UnknownModelError`.
+    """
+    encoder = _encoder(model)
+    bodies = [texts] if isinstance(texts, str) else list(texts)
+    return (
+        encoder.encode_texts(bodies) if bodies else np.empty((0, encoder.fingerprint.dim), dtype=np.float32)
+    )
+
+
+def _encoder(model: str | Path | Encoder) -> Encoder:
+    """Encoders by name are kept: loading costs more than encoding a picture."""
+    if not isinstance(model, str | Path):
+        return model
+    key = str(model)
+    if key not in _loaded:
+        _loaded[key] = load_encoder(model)
+    return _loaded[key]

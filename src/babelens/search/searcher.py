@@ -1,0 +1,448 @@
+"""From a query to hits: up to three rankings of the items, fused by rank, with the confidence of the best one.
+
+    image    the pictures' vectors, nearest to the query's
+    caption  the texts' vectors, nearest to the query's words; an item stands where its best text stands
+    words    BM25 over texts and file names
+
+Cosines of pictures and of texts are never sorted into one list: texts are nearer to texts than pictures are, whatever
+they mean. Only ranks are mixed, each ranking weighted by how much it knows about this collection (its trust) and how
+clearly its best hit stands out for this query.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final, Literal
+
+import numpy as np
+
+from ..errors import InvalidQueryError, UnknownItemError
+from ..retrieval.calibration import CONFIDENT, Pair, confidence, measure_background
+from ..retrieval.filters import parse_filter
+from ..retrieval.fusion import reciprocal_rank_fusion
+from ..retrieval.query import combine_terms, words_of
+from ..types import And, Caption, Comparison, Filter, Hit, Modality, Query, Reason, SearchResult, Term, Text
+from ..vectors import Floats, Ids, normalize
+from .trust import Trust
+from .upkeep import FreshIndex
+
+if TYPE_CHECKING:
+    from ..indexes.faiss import Metric
+    from ..models.protocols import Encoder
+    from ..storage.catalog import Catalog
+
+RankingName = Literal["image", "caption", "words"]
+
+# How deep each ranking is read before they are fused, at least.
+_DEPTH: Final = 100
+# A ranking whose best hit does not stand out keeps this share of its weight: some of it may still be right.
+_FLOOR: Final = 0.1
+_MAX_TEXTS_PER_ITEM: Final = 8
+# Below this trust, the pictures say nothing about words.
+_BLIND: Final = 0.1
+_PHOTO_FORMATS: Final = ("jpeg", "heif", "heic", "mpo")
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """An item in a ranking; ``text_row`` is the text that brought it there."""
+
+    item_id: str
+    score: float
+    text_row: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Ranking:
+    """Items best first, each once. ``judge`` gives the probability that a place in it is a match."""
+
+    name: RankingName
+    places: list[_Place]
+    trust: float
+    judge: Callable[[_Place], float | None]
+
+    @property
+    def weight(self) -> float:
+        best = self.judge(self.places[0]) if self.places else None
+        return self.trust * (_FLOOR + (1 - _FLOOR) * (1.0 if best is None else best))
+
+
+class Searcher:
+    """Answers queries over one catalog with one encoder. Safe to use from several threads.
+
+    ``load`` gives the encoder when a query needs one; vectors, items and words do without.
+    """
+
+    def __init__(
+        self,
+        catalog: Catalog,
+        encoder_number: int,
+        dim: int,
+        load: Callable[[], Encoder],
+        *,
+        metric: Metric = "ip",
+    ) -> None:
+        self._catalog = catalog
+        self.encoder_number = encoder_number
+        self.images = FreshIndex(catalog, encoder_number, dim, "image", metric=metric)
+        self.texts = FreshIndex(catalog, encoder_number, dim, "text", metric=metric)
+        self._load = load
+        self._trust = Trust(catalog, encoder_number, self.images, self.texts)
+        self._told: set[str] = set()
+
+    @property
+    def indexes(self) -> dict[Modality, FreshIndex]:
+        return {"image": self.images, "text": self.texts}
+
+    # -- search --------------------------------------------------------------------------------------------
+
+    def search(
+        self, query: Query, *, vector: Floats | None = None, without: str | None = None
+    ) -> SearchResult:
+        """The hits of a query. ``vector`` stands in for encoding its terms; ``without`` is an item to leave out.
+
+        Shape: vector (dim,). Raises :class:`InvalidQueryError` and what the encoder raises.
+        """
+        clock = _Clock()
+        notes: list[str] = []
+        where = _filter_of(query)
+        words = words_of(query) if query.mode != "vector" else ""
+        target, meaning = (None, None) if query.mode == "text" else self._query_vectors(query, vector, notes)
+        clock.lap("encode")
+        depth = query.k + (without is not None)
+        if meaning is None and not words and target is not None:
+            result = self._nearest(query, target, where, depth, without, clock)
+        else:
+            rankings = self._rankings(query, target, meaning, words, where, max(_DEPTH, 2 * depth))
+            clock.lap("find")
+            result = self._fused(query, target, rankings, without, clock)
+        return replace(result, notes=(*notes, *self._remarks(result)), timings=clock.laps())
+
+    def _nearest(
+        self, query: Query, target: Floats, where: Filter | None, k: int, without: str | None, clock: _Clock
+    ) -> SearchResult:
+        """One ranking of pictures, the short way: one index search, one database query."""
+        index = self.images.current()
+        allowed = None if where is None else self._allowed("image", where)
+        scores, seqs = index.search(target[None], k, allowed)
+        clock.lap("find")
+        pairs = [
+            (seq, score) for seq, score in zip(seqs[0].tolist(), scores[0].tolist(), strict=True) if seq >= 0
+        ]
+        found = self._catalog.items_by_seq([seq for seq, _ in pairs])
+        hits: list[Hit] = []
+        for seq, score in pairs:
+            known = found.get(seq)  # gone when another process removed it this very moment
+            if known is None or known.item.id == without or len(hits) == query.k:
+                continue
+            rank = len(hits) + 1
+            hits.append(Hit(known.item, rank, score, (Reason("image", rank, score),)))
+        clock.lap("fetch")
+        judge = self._image_judge(query, target)
+        best = judge(_Place(hits[0].item.id, hits[0].score or 0.0)) if hits else None
+        clock.lap("judge")
+        return SearchResult(query, tuple(hits), best is not None and best >= CONFIDENT, best)
+
+    def _rankings(
+        self,
+        query: Query,
+        target: Floats | None,
+        meaning: Floats | None,
+        words: str,
+        where: Filter | None,
+        depth: int,
+    ) -> list[_Ranking]:
+        rankings = []
+        if target is not None:
+            places = self._image_places(target, where, depth)
+            trust = self._trust.image if meaning is not None else 1.0
+            rankings.append(_Ranking("image", places, trust, self._image_judge(query, target)))
+        if meaning is not None and len(self.texts):
+            places = self._caption_places(meaning, where, depth)
+            rankings.append(_Ranking("caption", places, self._trust.caption, self._caption_judge(meaning)))
+        if words:
+            rankings.append(self._words_ranking(query, words, where, depth))
+        return rankings
+
+    def _fused(
+        self,
+        query: Query,
+        target: Floats | None,
+        rankings: list[_Ranking],
+        without: str | None,
+        clock: _Clock,
+    ) -> SearchResult:
+        order = reciprocal_rank_fusion(
+            [[place.item_id for place in ranking.places] for ranking in rankings],
+            [ranking.weight for ranking in rankings],
+        )
+        chosen = [item_id for item_id, _ in order if item_id != without][: query.k]
+        places: dict[RankingName, dict[str, tuple[int, _Place]]] = {
+            ranking.name: {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
+            for ranking in rankings
+        }
+        clock.lap("fuse")
+        items = self._catalog.get_items(chosen)
+        rows = {
+            places[name][item_id][1].text_row
+            for name in places
+            for item_id in chosen
+            if item_id in places[name]
+        }
+        texts = self._catalog.texts_by_row([row for row in rows if row is not None])
+        cosines = self._cosines(target, chosen, places)
+        hits: list[Hit] = []
+        for item_id in chosen:
+            if item_id not in items:
+                continue
+            why = []
+            for name, ranked in places.items():
+                if item_id in ranked:
+                    rank, place = ranked[item_id]
+                    text = None if place.text_row is None else texts.get(place.text_row)
+                    why.append(Reason(name, rank, place.score, text))
+            hits.append(Hit(items[item_id], len(hits) + 1, cosines.get(item_id), tuple(why)))
+        clock.lap("fetch")
+        best = self._confidence(hits[0].item.id, rankings, places) if hits else None
+        clock.lap("judge")
+        return SearchResult(query, tuple(hits), best is not None and best >= CONFIDENT, best)
+
+    def _confidence(
+        self,
+        item_id: str,
+        rankings: list[_Ranking],
+        places: Mapping[RankingName, Mapping[str, tuple[int, _Place]]],
+    ) -> float | None:
+        """The best that any ranking can say for the item, each as far as it is trusted."""
+        said = []
+        for ranking in rankings:
+            if item_id in places[ranking.name]:
+                value = ranking.judge(places[ranking.name][item_id][1])
+                if value is not None:
+                    said.append(value * ranking.trust)
+        return max(said, default=None)
+
+    def _cosines(
+        self,
+        target: Floats | None,
+        chosen: list[str],
+        places: Mapping[RankingName, Mapping[str, tuple[int, _Place]]],
+    ) -> dict[str, float]:
+        """The cosine of the query with each item: its picture's, or its best text's when it has no picture."""
+        if target is None:
+            return {}
+        result = {item_id: place.score for item_id, (_, place) in places["image"].items()}
+        missing = [item_id for item_id in chosen if item_id not in result]
+        vectors = self._catalog.vectors_of(self.encoder_number, missing) if missing else {}
+        result.update({item_id: float(target @ row) for item_id, row in vectors.items()})
+        for item_id, (_, place) in places.get("caption", {}).items():
+            result.setdefault(item_id, place.score)
+        return result
+
+    # -- rankings ------------------------------------------------------------------------------------------
+
+    def _image_places(self, target: Floats, where: Filter | None, depth: int) -> list[_Place]:
+        allowed = None if where is None else self._allowed("image", where)
+        scores, seqs = self.images.current().search(target[None], depth, allowed)
+        return self._places(scores, seqs)
+
+    def _caption_places(self, meaning: Floats, where: Filter | None, depth: int) -> list[_Place]:
+        index = self.texts.current()
+        allowed = None if where is None else self._allowed("text", where)
+        per_item = min(_MAX_TEXTS_PER_ITEM, 1 + len(index) // max(1, len(self.images)))
+        scores, seqs = index.search(meaning[None], depth * per_item, allowed)
+        return self._places(scores, seqs)[:depth]
+
+    def _places(self, scores: Floats, seqs: Ids) -> list[_Place]:
+        """One place for each item, where its best vector stands."""
+        found = seqs[0] >= 0
+        owners = self._catalog.owners(seqs[0][found].tolist())
+        best: dict[str, _Place] = {}
+        for seq, score in zip(seqs[0][found].tolist(), scores[0][found].tolist(), strict=True):
+            owner = owners.get(seq)
+            if owner is not None and owner.item_id not in best:
+                best[owner.item_id] = _Place(owner.item_id, score, owner.text_row)
+        return list(best.values())
+
+    def _words_ranking(self, query: Query, words: str, where: Filter | None, depth: int) -> _Ranking:
+        """BM25. With a query language, texts of other languages do not count: shared spellings are accidents."""
+        from .words import Coverage
+
+        languages = None if query.language is None else [query.language]
+        hits = self._catalog.search_words(words, k=depth, languages=languages, where=where)
+        unwanted = [term.text for term in query.terms if term.text and term.weight < 0]
+        coverage = Coverage(self._catalog, words)
+        if unwanted:
+            hits = [hit for hit in hits if not any(coverage.holds_all(hit, text) for text in unwanted)]
+        places = [_Place(hit.item_id, hit.score, hit.text_row) for hit in hits]
+        return _Ranking("words", places, 1.0, lambda place: coverage.of(place.item_id, place.text_row))
+
+    def _allowed(self, modality: Literal["image", "text"], where: Filter) -> Ids:
+        return self._catalog.matching_seqs(where, self.encoder_number, modality)
+
+    # -- judging -------------------------------------------------------------------------------------------
+
+    def _image_judge(self, query: Query, target: Floats) -> Callable[[_Place], float | None]:
+        pair = _pair_of(query)
+        return self._judge(self.images, target, pair or "image_image", known=pair is not None)
+
+    def _caption_judge(self, meaning: Floats) -> Callable[[_Place], float | None]:
+        return self._judge(self.texts, meaning, "text_text", known=True)
+
+    def _judge(
+        self, index: FreshIndex, vector: Floats, pair: Pair, *, known: bool
+    ) -> Callable[[_Place], float | None]:
+        sample = index.background()
+        background = measure_background(sample @ vector, len(index))
+        card = self._load().calibration if known and pair != "image_image" else {}
+        return lambda place: confidence(place.score, background, pair=pair, card=card)
+
+    # -- query vectors -------------------------------------------------------------------------------------
+
+    def _query_vectors(
+        self, query: Query, vector: Floats | None, notes: list[str]
+    ) -> tuple[Floats, Floats | None]:
+        """The vector to search pictures with, and the one of the words alone to search texts with."""
+        if vector is not None:
+            return self._checked(vector), None
+        texts = [term for term in query.terms if term.text is not None]
+        vectors = dict(zip(map(id, texts), self._encode_texts(texts, query.language, notes), strict=True))
+        for term in query.terms:
+            if term.text is None:
+                vectors[id(term)] = self._picture_vector(term)
+        target = combine_terms(
+            np.stack([vectors[id(term)] for term in query.terms]), [term.weight for term in query.terms]
+        )
+        if not any(term.weight > 0 for term in texts):
+            return target, None
+        if len(texts) == len(query.terms):
+            return target, target
+        return target, combine_terms(
+            np.stack([vectors[id(term)] for term in texts]), [term.weight for term in texts]
+        )
+
+    def _encode_texts(self, terms: list[Term], language: str | None, notes: list[str]) -> list[Floats]:
+        if not terms:
+            return []
+        encoder = self._load()
+        bodies = [term.text or "" for term in terms]
+        for count in encoder.count_tokens(bodies):
+            if count > encoder.max_tokens:
+                notes.append(
+                    f"A text has {count} tokens; the encoder reads the first {encoder.max_tokens}. "
+                    "The search for words uses all of it."
+                )
+        if language is not None and language not in encoder.languages:
+            notes.append(f"{encoder.fingerprint.name} was not trained on the language {language!r}.")
+        return list(encoder.encode_texts(bodies))
+
+    def _picture_vector(self, term: Term) -> Floats:
+        if term.item_id is not None:
+            vector = self._catalog.vectors_of(self.encoder_number, [term.item_id]).get(term.item_id)
+            if vector is None:
+                raise UnknownItemError(f"No picture has the id {term.item_id!r}.")
+            return vector
+        if term.image is None:
+            raise InvalidQueryError("A term is either a text, a picture or the id of an item.")
+        encoder = self._load()
+        vectors: Floats = encoder.encode_prepared([encoder.prepare(term.image)])
+        return np.asarray(vectors[0])
+
+    def _checked(self, vector: Floats) -> Floats:
+        dim = self.images.dim
+        if vector.shape != (dim,):
+            raise InvalidQueryError(
+                f"The vector has shape {vector.shape}; this collection's vectors have {dim} numbers.",
+                hint="Bring one vector, made with the collection's encoder (see `babelens info`).",
+            )
+        try:
+            return normalize(vector)
+        except ValueError as error:
+            raise InvalidQueryError(f"The vector cannot be searched with: {error}.") from error
+
+    # -- captions ------------------------------------------------------------------------------------------
+
+    def captions(self, picture: Term, *, language: str, k: int) -> list[Caption]:
+        """The texts in ``language`` nearest to a picture, each wording once."""
+        vector = self._picture_vector(picture)
+        allowed = self._catalog.text_seqs_in(self.encoder_number, language)
+        depth = 4 * k
+        while True:
+            scores, seqs = self.texts.current().search(
+                vector[None], min(depth, max(1, len(allowed))), allowed
+            )
+            captions = self._wordings(scores, seqs, k)
+            if len(captions) == k or depth >= len(allowed):
+                return captions
+            depth *= 4
+
+    def _wordings(self, scores: Floats, seqs: Ids, k: int) -> list[Caption]:
+        found = seqs[0] >= 0
+        owners = self._catalog.owners(seqs[0][found].tolist())
+        rows = [owner.text_row for owner in owners.values() if owner.text_row is not None]
+        texts = self._catalog.texts_by_row(rows)
+        best: dict[str, tuple[Text, float]] = {}
+        for seq, score in zip(seqs[0][found].tolist(), scores[0][found].tolist(), strict=True):
+            owner = owners.get(seq)
+            text = texts.get(owner.text_row) if owner is not None and owner.text_row is not None else None
+            if text is not None:
+                best.setdefault(" ".join(text.body.casefold().split()), (text, score))
+        return [
+            Caption(text, rank, score) for rank, (text, score) in enumerate(list(best.values())[:k], start=1)
+        ]
+
+    # -- remarks -------------------------------------------------------------------------------------------
+
+    def _remarks(self, result: SearchResult) -> list[str]:
+        """What the user should know about this collection, each once."""
+        remarks = []
+        if self.images.damage or self.texts.damage:
+            remarks.append("A damaged index file is not used; `babelens compact` builds it again.")
+        by_text = any(term.text for term in result.query.terms) and result.query.mode != "text"
+        if by_text and not self._load().photographs and self._cannot_see(result):
+            name = self._load().fingerprint.name
+            remarks.append(
+                f"{name} was not trained on photographs: words find these pictures by captions and file names only."
+            )
+        fresh = [remark for remark in remarks if remark not in self._told]
+        self._told.update(fresh)
+        return fresh
+
+    def _cannot_see(self, result: SearchResult) -> bool:
+        """Measured where pictures have captions; else guessed from what the files are."""
+        if self._trust.image_measured:
+            return self._trust.image < _BLIND
+        formats = [hit.item.metadata.get("format") in _PHOTO_FORMATS for hit in result.hits]
+        return 2 * sum(formats) > len(formats)
+
+
+class _Clock:
+    """Milliseconds by step."""
+
+    def __init__(self) -> None:
+        self._start = self._last = time.perf_counter()
+        self._laps: dict[str, float] = {}
+
+    def lap(self, step: str) -> None:
+        now = time.perf_counter()
+        self._laps[step] = round(1000 * (now - self._last), 4)
+        self._last = now
+
+    def laps(self) -> dict[str, float]:
+        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 4)}
+
+
+def _filter_of(query: Query) -> Filter | None:
+    parts: list[Filter] = [parse_filter(query.where)] if query.where else []
+    parts += [Comparison("kind", "in", query.kinds)] if query.kinds else []
+    return None if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
+
+
+def _pair_of(query: Query) -> Pair | None:
+    """What a query of one modality compares pictures with; None for mixtures, which no card measured."""
+    texts = [term.text is not None for term in query.terms if term.weight > 0]
+    if any(term.weight < 0 for term in query.terms) or not texts:
+        return None
+    return "text_image" if all(texts) else None if any(texts) else "image_image"
