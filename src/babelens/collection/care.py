@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 import time
+import zipfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+import numpy as np
+
+from ..errors import CollectionError
 from ..types import EncoderFingerprint, Modality
+from ..vectors import Floats
 
 if TYPE_CHECKING:
     from ..search import FreshIndex, Searcher
@@ -16,6 +21,7 @@ if TYPE_CHECKING:
 
 _VERIFIED_QUERIES: Final = 32
 _SOUND_RECALL: Final = 0.95
+_ROWS: Final = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,11 +69,13 @@ class VerifyReport:
 
 @dataclass(frozen=True, slots=True)
 class ExportReport:
-    """What was written where. ``zip`` is the archive's path if one was asked for."""
+    """What was written where: counts of items, captions and vectors. ``zip`` is the archive's path if asked for."""
 
     folder: str
     files: tuple[str, ...]
     items: int
+    captions: int
+    vectors: int
     zip: str | None = None
 
 
@@ -140,6 +148,47 @@ def info(
         catalog_bytes=_bytes_of(catalog.folder.glob("catalog.db*")),
         index_bytes=_bytes_of(catalog.folder.glob("indexes/*")),
         created=catalog.get_setting("created"),
+    )
+
+
+def export(catalog: Catalog, searcher: Searcher | None, folder: Path, *, as_zip: bool) -> ExportReport:
+    """Writes plain files that need no Babelens to read (see :mod:`babelens.storage.export`).
+
+    The FAISS index is exact, its rows in the order of ``ids.txt``, and compares by the collection's metric.
+    """
+    from ..storage.export import export_catalog
+
+    if searcher is None:
+        raise CollectionError("There is nothing to export: the collection is empty.")
+    metric = catalog.get_setting("metric") or "ip"
+
+    def write_index(path: Path, rows: Floats) -> None:
+        import faiss
+
+        index = faiss.IndexFlatL2(rows.shape[1]) if metric == "l2" else faiss.IndexFlatIP(rows.shape[1])
+        for start in range(0, len(rows), _ROWS):
+            index.add(np.ascontiguousarray(rows[start : start + _ROWS]))
+        faiss.write_index(index, str(path))
+
+    report = export_catalog(
+        catalog,
+        folder,
+        encoder=searcher.encoder_number,
+        write_index=write_index,
+        about={"index_metric": metric},
+    )
+    packed = folder.with_name(folder.name + ".zip") if as_zip else None
+    if packed is not None:
+        with zipfile.ZipFile(packed, "w", zipfile.ZIP_DEFLATED, compresslevel=1) as archive:
+            for name in report.files:
+                archive.write(folder / name, name)
+    return ExportReport(
+        folder=str(report.path),
+        files=report.files,
+        items=report.items,
+        captions=report.captions,
+        vectors=report.vectors,
+        zip=None if packed is None else str(packed),
     )
 
 

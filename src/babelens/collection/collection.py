@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
     from ..models.protocols import Encoder
     from ..search import Searcher
-    from .care import CollectionInfo, VerifyReport
+    from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
 
@@ -424,6 +424,11 @@ class Collection:
         """What the collection holds and how it is searched."""
         model = self._catalog.get_setting("model") or DEFAULT_MODEL
         return care.info(self._catalog, self._search(), self._recorded(), model)
+
+    def export(self, folder: str | Path, *, zip: bool = False) -> ExportReport:
+        """Writes ``captions.csv``, ``image_embeddings.npy``, ``ids.txt``, ``image_index.faiss`` and ``manifest.json``
+        into ``folder``, and with ``zip`` packs them into ``folder.zip`` as well."""
+        return care.export(self._catalog, self._search(), Path(folder).expanduser(), as_zip=zip)
 
 
 def _model_name(model: str | Path | Encoder | None) -> str:
