@@ -9,8 +9,8 @@ from typing import Final
 
 import numpy as np
 
+from . import fulltext
 from .embeddings import encoders
-from .fulltext import file_name_tokens, tokens_of
 
 _BATCH: Final = 10_000
 _NORM_TOLERANCE: Final = 2e-3  # four times what rounding to float16 can do
@@ -20,7 +20,7 @@ _SHOWN: Final = 3
 def problems(connection: sqlite3.Connection) -> list[str]:
     """What is wrong, in words; an empty list means all is well."""
     found: list[str] = []
-    checks: tuple[Callable[[sqlite3.Connection], Iterator[str]], ...] = (_pages, _rows, _vectors, _words)
+    checks: tuple[Callable[[sqlite3.Connection], Iterator[str]], ...] = (_pages, _rows, _vectors, words)
     for check in checks:
         try:
             found += check(connection)
@@ -43,7 +43,8 @@ _IMPOSSIBLE: Final = {
     "items whose metadata is not a JSON object": "SELECT id FROM items WHERE NOT json_valid(metadata)",
     "files that were read but belong to no item": "SELECT path FROM files WHERE status = 'ok' AND item_id IS NULL",
     "files whose item is made from another path": """
-        SELECT files.path FROM files JOIN items ON items.id = files.item_id WHERE items.path <> files.path""",
+        SELECT files.path FROM files JOIN items ON items.id = files.item_id
+        WHERE items.path <> files.path AND files.reason IS NOT 'captions'""",  # captions beside a picture name its item
     "vectors on the wrong side (a picture's with a text, or a text's without)": """
         SELECT seq FROM vectors WHERE (modality = 1) <> (text IS NOT NULL)""",
     "text vectors that name another item than their text does": """
@@ -81,24 +82,17 @@ def _vectors(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"{wrong_norm} vectors of {encoder.name} do not have unit length"
 
 
-def _words(connection: sqlite3.Connection) -> Iterator[str]:
+def words(connection: sqlite3.Connection) -> Iterator[str]:
     """Compares the full text with what texts and file names say it should be, and its index with both."""
-    expected: Counter[str] = Counter()
+    counted: Counter[str] = Counter()
     stale = 0
-    sql = """
-        SELECT texts.body, words.tokens FROM texts LEFT JOIN words ON words.rowid = 2 * texts.n
-        WHERE texts.status = 'ok'
-    """
-    for body, tokens in connection.execute(sql):
-        stale += tokens != tokens_of(body)
-        expected.update((tokens or "").split())
-    sql = "SELECT items.path, words.tokens FROM items LEFT JOIN words ON words.rowid = 2 * items.n + 1"
-    for path, tokens in connection.execute(sql):
-        stale += tokens != file_name_tokens(path)
-        expected.update((tokens or "").split())
+    for _, wanted, found in fulltext.expected(connection):
+        stale += wanted != found
+        counted.update(wanted.split())
     if stale:
         yield f"the full text of {stale} texts and file names is out of step"
+        return
     indexed = dict(connection.execute("SELECT term, cnt FROM vocabulary"))
-    if not stale and indexed != dict(expected):
-        different = {token for token in indexed.keys() | expected if indexed.get(token) != expected[token]}
-        yield f"the full-text index counts {len(different)} words wrongly"
+    if indexed != dict(counted):
+        wrong = [token for token in indexed.keys() | counted if indexed.get(token) != counted.get(token)]
+        yield f"the full-text index counts {len(wrong)} words wrongly"
