@@ -79,14 +79,18 @@ class Scan:
         # Linked folders come last, so that a file reached both ways keeps the path without the link.
         linked: list[tuple[str, str]] = []
         for root in self.roots:
-            if os.path.isdir(root):  # noqa: PTH112 (paths are strings here: 1 M Path objects would be the cost)
-                yield from self._walk(root, "", seen_folders, linked)
-            elif root not in seen_files:
+            if root not in seen_files and not os.path.isdir(root):  # noqa: PTH112 (a million Path objects cost)
                 seen_files.add(root)
                 yield _single(root)
+        for root in self.roots:
+            for file in self._walk(root, "", seen_folders, linked):
+                if file.path not in seen_files:
+                    yield file
         while linked:
             path, below = linked.pop(0)
-            yield from self._walk(path, below, seen_folders, linked)
+            for file in self._walk(path, below, seen_folders, linked):
+                if file.path not in seen_files:
+                    yield file
 
     def _walk(
         self, folder: str, below: str, seen: set[tuple[int, int]], linked: list[tuple[str, str]]
@@ -153,8 +157,8 @@ class _Entry(NamedTuple):
     wanted: bool
 
 
-def _single(path: str) -> FoundFile:
-    """A file named by the user, hidden or not. Raises :class:`UnreadableFileError`."""
+def sidecars_of(path: str) -> tuple[Sidecar, ...]:
+    """The captions beside one picture, as :class:`Scan` would find them."""
     folder, name = os.path.split(path)
     stem = _stem(name)
     names = {f"{stem}.{tag}{_SIDECAR}": tag for tag in LANGUAGES}
@@ -165,17 +169,22 @@ def _single(path: str) -> FoundFile:
             info = os.stat(beside_path)  # noqa: PTH116
             if beside != name and stat.S_ISREG(info.st_mode):
                 sidecars.append(Sidecar(beside_path, info.st_size, info.st_mtime_ns, tag))
+    return tuple(sidecars)
+
+
+def _single(path: str) -> FoundFile:
+    """A file named by the user, hidden or not. Raises :class:`UnreadableFileError`."""
     try:
         info = os.stat(path)  # noqa: PTH116
     except OSError as error:
         raise _unreachable(path, error) from error
     if not stat.S_ISREG(info.st_mode):
         raise UnreadableFileError(path, "is neither a file nor a folder")
-    return FoundFile(path, info.st_size, info.st_mtime_ns, tuple(sidecars))
+    return FoundFile(path, info.st_size, info.st_mtime_ns, sidecars_of(path))
 
 
 def _with_sidecars(files: list[_Entry]) -> Iterator[FoundFile]:
-    """The files of one folder. Text files are files too: content decides, and one may be a picture."""
+    """The files of one folder. A text file that belongs to another file is a sidecar; the others are files too."""
     texts: dict[str, list[Sidecar]] = {}
     for name, path, info, _ in files:
         if name.endswith(_SIDECAR):
@@ -184,11 +193,15 @@ def _with_sidecars(files: list[_Entry]) -> Iterator[FoundFile]:
             stem, _, tag = stem.rpartition(".")
             if tag in LANGUAGES:
                 texts.setdefault(stem, []).append(Sidecar(path, info.st_size, info.st_mtime_ns, tag))
+    claimed: set[str] = set()
+    if texts:
+        stems = {part for name, *_ in files if not name.endswith(_SIDECAR) for part in (name, _stem(name))}
+        claimed = {sidecar.path for stem in texts.keys() & stems for sidecar in texts[stem]}
     for name, path, info, wanted in files:
-        if wanted:
+        if wanted and path not in claimed:
             sidecars: list[Sidecar] = []
             if texts and not name.endswith(_SIDECAR):
-                sidecars = texts.get(_stem(name), []) + texts.get(name, [])
+                sidecars = [*texts.get(_stem(name), ()), *(texts.get(name, ()) if "." in name else ())]
             yield FoundFile(path, info.st_size, info.st_mtime_ns, tuple(sidecars))
 
 

@@ -1,0 +1,16 @@
+"""The way in: files to catalog. Scan, decode in threads, encode, commit in batches; then captions.
+
+run.py       the run, from first to last
+plan.py      which files need work
+decode.py    the decoding threads
+pictures.py  pixels to vectors to the catalog
+texts.py     captions and their vectors
+datasets.py  captions files
+report.py    what to tell the user
+"""
+
+from __future__ import annotations
+
+from .run import Progress, ingest
+
+__all__ = ["Progress", "ingest"]
