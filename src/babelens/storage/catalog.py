@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import CollectionError
 from ..types import EncoderFingerprint, Filter, Item, Kind, Modality, Origin, Text
 from ..vectors import Floats, Ids
-from . import embeddings, items, texts, verify, wordsearch
+from . import embeddings, fulltext, items, texts, verify, wordsearch
 from .database import CATALOG_NAME, Database, os_errors
 from .embeddings import Precision
 from .lock import WriterLock
@@ -389,16 +389,23 @@ class Catalog:
             return verify.problems(connection)
 
     def compact(self, *, covered_removals: int = 0) -> int:
-        """Gives unused space back to the disk; returns the bytes saved.
+        """Gives unused space back to the disk, and makes the full text anew if it is out of step.
 
         ``covered_removals`` is the removal watermark that every index has taken in: older entries of the log go.
+        Returns the bytes saved. Needs as much free space as the catalog takes.
         """
         with self.writing():
-            before = self.path.stat().st_size
+            before = self._bytes()
             with self._database.transaction() as connection:
                 embeddings.forget_removals(connection, covered_removals)
+                if any(verify.words(connection)):
+                    fulltext.rebuild(connection)
                 connection.execute("INSERT INTO words (words) VALUES ('optimize')")
             with self._database.reading() as connection:
-                connection.execute("VACUUM")  # by way of a temporary file: a second catalog's worth of space
+                connection.execute("VACUUM")
                 connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-            return before - self.path.stat().st_size
+            return max(before - self._bytes(), 0)
+
+    def _bytes(self) -> int:
+        files = (self.path, self.path.with_name(f"{self.path.name}-wal"))
+        return sum(file.stat().st_size for file in files if file.exists())

@@ -10,14 +10,11 @@ import os
 import re
 import sqlite3
 import unicodedata
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import PurePath
 from typing import Final
 
 from ..types import Text
-
-# Changes when analyze() gives other tokens than before: full text written by another version is rebuilt.
-ANALYZER_VERSION: Final = "1"
 
 # Accents, Arabic vowel signs and tatweel, the Devanagari nukta, joiners, the soft hyphen: written or not at will.
 _DROPPED: Final = re.compile("[\u0300-\u036f\u0640\u064b-\u065f\u0670\u06d6-\u06ed\u093c\u00ad\u200b-\u200f]")
@@ -102,3 +99,30 @@ def put_file_names(connection: sqlite3.Connection, rows: Iterable[tuple[int, byt
         "INSERT OR REPLACE INTO words (rowid, tokens) VALUES (?, ?)",
         [(2 * n + 1, file_name_tokens(path)) for n, path in rows],
     )
+
+
+def expected(connection: sqlite3.Connection) -> Iterator[tuple[int, str, str | None]]:
+    """Row, tokens it should have, tokens it has, for every text and file name that is to be found."""
+    sql = """
+        SELECT 2 * texts.n, texts.body, words.tokens FROM texts LEFT JOIN words ON words.rowid = 2 * texts.n
+        WHERE texts.status = 'ok'
+    """
+    for row, body, tokens in connection.execute(sql):
+        yield row, tokens_of(body), tokens
+    sql = """
+        SELECT 2 * items.n + 1, items.path, words.tokens FROM items
+        LEFT JOIN words ON words.rowid = 2 * items.n + 1
+    """
+    for row, path, tokens in connection.execute(sql):
+        yield row, file_name_tokens(path), tokens
+
+
+def rebuild(connection: sqlite3.Connection) -> None:
+    """Makes the full text anew from texts and file names."""
+    connection.execute("INSERT INTO words (words) VALUES ('rebuild')")
+    connection.execute("""
+        DELETE FROM words WHERE rowid NOT IN (
+            SELECT 2 * n FROM texts WHERE status = 'ok' UNION ALL SELECT 2 * n + 1 FROM items)
+    """)
+    stale = [(row, wanted) for row, wanted, found in expected(connection) if wanted != found]
+    connection.executemany("INSERT OR REPLACE INTO words (rowid, tokens) VALUES (?, ?)", stale)

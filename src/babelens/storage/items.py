@@ -7,7 +7,7 @@ import math
 import os
 import sqlite3
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from ..errors import UnknownItemError
 from ..types import Item, Source
@@ -32,6 +32,15 @@ def to_json(metadata: Mapping[str, Any]) -> str:
     except ValueError:
         text = json.dumps(_finite(metadata), ensure_ascii=False, allow_nan=False)
     return text if _is_utf8(text) else json.dumps(json.loads(text))
+
+
+@overload
+def readable(text: str) -> str: ...
+@overload
+def readable(text: None) -> None: ...
+def readable(text: str | None) -> str | None:
+    """``text`` with ``?`` for what is no character: the surrogates of file names that are not UTF-8."""
+    return text if text is None or _is_utf8(text) else text.encode(errors="replace").decode()
 
 
 def _finite(value: Any) -> Any:
@@ -202,7 +211,7 @@ def put_file(connection: sqlite3.Connection, state: FileState) -> None:
             state.mtime_ns,
             state.sha256,
             state.status,
-            state.reason,
+            readable(state.reason),
             state.item_id,
         ),
     )

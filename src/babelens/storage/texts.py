@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from ..types import Text
 from . import fulltext
-from .items import known_rows_of
+from .items import known_rows_of, readable
 
 _COLUMNS: Final = (
     "items.id, texts.language, texts.body, texts.origin, texts.status, texts.model, texts.reason"
@@ -21,7 +21,7 @@ _JOINED: Final = "texts JOIN items ON items.n = texts.item"
 def put(connection: sqlite3.Connection, texts: Iterable[Text]) -> list[int]:
     """Row numbers, one for each text given. An equal text is not doubled: only its status, model and reason are
     brought up to date. Raises :class:`UnknownItemError`."""
-    batch = [_readable(text) for text in texts]
+    batch = [replace(text, body=readable(text.body), reason=readable(text.reason)) for text in texts]
     items = known_rows_of(connection, {text.item_id for text in batch})
     rows, changed = [], []
     for text in batch:
@@ -42,22 +42,13 @@ def put(connection: sqlite3.Connection, texts: Iterable[Text]) -> list[int]:
             connection.execute(
                 "UPDATE texts SET status = ?, model = ?, reason = ? WHERE n = ?", (*details, row)
             )
+            if text.status != "ok":  # it is no longer searched by meaning
+                connection.execute("DELETE FROM vectors WHERE text = ?", (row,))
         rows.append(row)
         if known is None or known[1] != text.status:
             changed.append((row, text))
     fulltext.put_texts(connection, changed)
     return rows
-
-
-def _readable(text: Text) -> Text:
-    """The text with ``?`` for what is no character: halves of surrogate pairs, as file names may bring them."""
-    body, reason = text.body, text.reason
-    try:
-        f"{body}{reason}".encode()
-    except UnicodeEncodeError:
-        body = body.encode(errors="replace").decode()
-        reason = reason and reason.encode(errors="replace").decode()
-    return replace(text, body=body, reason=reason)
 
 
 def of_items(
