@@ -76,7 +76,9 @@ def read_config(folder: Path) -> EncoderConfig:
             languages=tuple(raw["languages"]),
             photographs=bool(raw.get("photographs", False)),
             calibration={
-                key: value for key, value in raw.get("calibration", {}).items() if isinstance(value, float)
+                key: float(value)
+                for key, value in raw.get("calibration", {}).items()
+                if isinstance(value, int | float)
             },
         )
         kind = config.tokenizer["type"]
