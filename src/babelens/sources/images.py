@@ -78,14 +78,17 @@ def load_image(source: str | Path | bytes, target: int | None = None) -> Image:
     ``target`` is the side in pixels of what the picture is for: decoding may stop once both sides are at least
     twice that, which for a large JPEG saves most of the work. Raises :class:`UnreadableFileError`.
     """
-    return load_picture(source, target=target).image
+    with quiet_pillow():
+        return load_picture(source, target=target).image
 
 
 def load_picture(
     source: str | Path | bytes, *, target: int | None = None, name: str | None = None
 ) -> Picture:
-    """Like :func:`load_image`, with metadata: ``width`` and ``height`` in pixels as seen upright, ``format``, and,
-    where EXIF has them, ``taken`` (ISO 8601, local time), ``year`` and ``camera``.
+    """Like :func:`load_image`, with metadata; for threads, inside :func:`quiet_pillow`.
+
+    The metadata are ``width`` and ``height`` in pixels as seen upright, ``format``, and, where EXIF has them,
+    ``taken`` (ISO 8601, local time), ``year`` and ``camera``.
 
     ``source`` is a path or the file's bytes; ``name`` stands for the bytes in error messages.
     """
@@ -159,11 +162,9 @@ def _open(source: str | Path | bytes, name: str) -> Iterator[Image]:
     except OSError as error:
         if error.errno is not None:
             raise UnreadableFileError(name, f"cannot be read: {error.strerror}") from error
-        reason = "truncated" if "truncated" in str(error) else f"damaged: {error}"
+        reason = "truncated" if "truncated" in str(error).lower() else f"damaged: {error}"
         raise UnreadableFileError(name, reason) from error
-    except (
-        Exception
-    ) as error:  # parsers of damaged files raise anything: SyntaxError, IndexError, struct.error …
+    except Exception as error:  # parsers raise anything: SyntaxError, IndexError, struct.error …
         raise UnreadableFileError(name, f"damaged: {type(error).__name__}: {error}") from error
     finally:
         if stream is not None:
