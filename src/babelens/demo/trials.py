@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import PurePath
 from typing import TYPE_CHECKING
@@ -62,38 +62,36 @@ class Examiner:
             for item in collection.items()
             if (name := PurePath(item.source.path).name) in by_name
         }
-        self._ids = {picture.path: item_id for item_id, picture in self._pictures.items()}
+        self._ids = {picture: item_id for item_id, picture in self._pictures.items()}
 
     def text_to_image(self) -> Iterator[Trial]:
         """Every caption in every language. Ask before the collection holds captions, or it reads the answer."""
+        right = {picture: self._showing(picture.things) for picture in self._gallery.pictures}
         for language in LANGUAGES:
             for picture in self._gallery.pictures:
                 parts = (Part(picture.captions[language]),)
-                yield self._search("text_to_image", language, parts, _shows(picture.things))
+                yield self._search("text_to_image", language, parts, right[picture])
 
     def image_to_text(self) -> Iterator[Trial]:
         """Every picture, with captions wanted in every language. A caption is right when it is true of the picture."""
+        pictures = self._gallery.pictures
+        right = {
+            picture: frozenset(other for other in pictures if other.things <= picture.things)
+            for picture in pictures
+        }
         for language in LANGUAGES:
             for picture in self._gallery.pictures:
-                found = self._collection.captions(self._ids[picture.path], language=language, k=K)
+                found = self._collection.captions(self._ids[picture], language=language, k=K)
                 hits = tuple(self._pictures[caption.text.item_id] for caption in found)
-
-                def true(other: Picture, things: frozenset[str] = picture.things) -> bool:
-                    return other.things <= things
-
-                yield self._judge("image_to_text", language, (Part(picture=picture),), hits, true)
+                yield _judged("image_to_text", language, (Part(picture=picture),), hits, right[picture])
 
     def image_to_image(self) -> Iterator[Trial]:
         """Every picture. Another picture that shares a thing with it is right."""
         for picture in self._gallery.pictures:
-            result = self._collection.similar(self._ids[picture.path], k=K + 1)
-
-            def alike(other: Picture, picture: Picture = picture) -> bool:
-                return other is not picture and bool(other.things & picture.things)
-
-            yield self._judge(
-                "image_to_image", "", (Part(picture=picture),), self._others(result, picture), alike
-            )
+            hits = self._others(self._collection.similar(self._ids[picture], k=K + 1), picture)
+            others = (other for other in self._gallery.pictures if other is not picture)
+            alike = frozenset(other for other in others if other.things & picture.things)
+            yield _judged("image_to_image", "", (Part(picture=picture),), hits, alike)
 
     def combined(self) -> Iterator[Trial]:
         """A picture and words, from every scene of two things; languages take turns.
@@ -108,65 +106,58 @@ class Examiner:
             language = tags[number % len(tags)]
             kept, other = sorted(scene.things)
             name = self._gallery.things[other][language]
+            both = self._showing(scene.things)
             if kept in alone:
                 parts = (Part(picture=alone[kept]), Part(name))
-                yield self._search("combined_plus", language, parts, _shows(scene.things))
-
-            def without(picture: Picture, kept: str = kept, other: str = other) -> bool:
-                return kept in picture.things and other not in picture.things
-
-            yield self._search(
-                "combined_minus", language, (Part(picture=scene), Part(name, minus=True)), without
-            )
+                yield self._search("combined_plus", language, parts, both)
+            without = self._showing(frozenset({kept})) - both
+            parts = (Part(picture=scene), Part(name, minus=True))
+            yield self._search("combined_minus", language, parts, without)
 
     def no_match(self) -> Iterator[Trial]:
         """Names of things that no picture shows. No hit is right; saying that nothing matches is."""
         for language in LANGUAGES:
             for names in self._gallery.absent.values():
-                yield self._search("no_match", language, (Part(names[language]),), _shows(frozenset({""})))
+                yield self._search("no_match", language, (Part(names[language]),), frozenset())
 
-    def _search(
-        self, task: str, language: str, parts: tuple[Part, ...], right: Callable[[Picture], bool]
-    ) -> Trial:
+    def _showing(self, things: frozenset[str]) -> frozenset[Picture]:
+        """The pictures that show all of ``things``, perhaps among others."""
+        return frozenset(picture for picture in self._gallery.pictures if things <= picture.things)
+
+    def _search(self, task: str, language: str, parts: tuple[Part, ...], right: frozenset[Picture]) -> Trial:
         words = [part.text for part in parts if part.text and not part.minus]
-        pictures = [part.picture for part in parts if part.picture]
+        picture = next((part.picture for part in parts if part.picture), None)
         result = self._collection.search(
             words[0] if words else None,
-            image=self._ids[pictures[0].path] if pictures else None,
+            image=self._ids[picture] if picture else None,
             minus=[part.text for part in parts if part.text and part.minus],
             language=language,
-            k=K + len(pictures),
+            k=K + (picture is not None),
             mode="vector",
         )
-        asked_with = pictures[0] if pictures else None
-        return self._judge(task, language, parts, self._others(result, asked_with), right, result)
+        return _judged(task, language, parts, self._others(result, picture), right, result)
 
     def _others(self, result: SearchResult, asked_with: Picture | None) -> tuple[Picture, ...]:
         """The hits without the picture that was part of the query."""
         hits = (self._pictures[hit.item.id] for hit in result.hits)
         return tuple(picture for picture in hits if picture is not asked_with)[:K]
 
-    def _judge(
-        self,
-        task: str,
-        language: str,
-        parts: tuple[Part, ...],
-        hits: tuple[Picture, ...],
-        right: Callable[[Picture], bool],
-        result: SearchResult | None = None,
-    ) -> Trial:
-        return Trial(
-            task,
-            language,
-            parts,
-            hits,
-            tuple(right(hit) for hit in hits),
-            sum(right(picture) for picture in self._gallery.pictures),
-            result.confident if result else True,
-            result.confidence if result else None,
-        )
 
-
-def _shows(things: frozenset[str]) -> Callable[[Picture], bool]:
-    """Whether a picture shows all of ``things``, perhaps among others."""
-    return lambda picture: things <= picture.things
+def _judged(
+    task: str,
+    language: str,
+    parts: tuple[Part, ...],
+    hits: tuple[Picture, ...],
+    right: frozenset[Picture],
+    result: SearchResult | None = None,
+) -> Trial:
+    return Trial(
+        task,
+        language,
+        parts,
+        hits,
+        tuple(hit in right for hit in hits),
+        len(right),
+        result.confident if result else True,
+        result.confidence if result else None,
+    )
