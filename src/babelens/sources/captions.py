@@ -127,7 +127,7 @@ def filename_caption(path: str | Path, *, default: str | None = None) -> Written
         stem.encode()
     except UnicodeEncodeError:  # a name that is not UTF-8 says nothing that can be relied on
         return None
-    stem = _UUID.sub(" ", stem)
+    stem = _MADE_UP.sub(" ", stem)
     stem = re.sub(r"(?<=[a-zß-ÿ])(?=[A-Z][a-zß-ÿ])", " ", stem)
     words: list[str] = []
     for token in re.split(r"[\s_\-+.,;()\[\]{}=~@#&%!]+", stem):
@@ -140,7 +140,7 @@ def filename_caption(path: str | Path, *, default: str | None = None) -> Written
     return WrittenCaption(body, _language_of(body, default))
 
 
-_UUID: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
+_MADE_UP: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|whatsapp", re.IGNORECASE)
 _CAMERA_WORDS: Final = frozenset(
     {
         "img",

@@ -247,7 +247,7 @@ def damaged() -> dict[str, Callable[[], bytes]]:
         "empty file": lambda: b"",
         "truncated": lambda: jpeg[: len(jpeg) // 2],
         "not a picture": lambda: b"This is a letter, not a photograph." * 10,
-        "damaged": lambda: png[:500] + bytes(100) + png[600:],
+        "damaged": lambda: png[:45] + bytes(200) + png[245:],
         "decompression bomb": lambda: save(Image.new("1", (20_000, 20_000)), "PNG"),
     }
 
