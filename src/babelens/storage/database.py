@@ -316,7 +316,7 @@ def migrate(connection: sqlite3.Connection) -> None:
         version = _pragma(connection, "user_version")
         if version >= len(STEPS):
             return
-        script = resources.files(__package__).joinpath(STEPS[version]).read_text(encoding="utf-8")
+        script = _step(STEPS[version])
         try:
             connection.executescript(
                 f"BEGIN IMMEDIATE;\n{script}\nPRAGMA user_version = {version + 1};\nCOMMIT;"
@@ -325,6 +325,10 @@ def migrate(connection: sqlite3.Connection) -> None:
             if connection.in_transaction:
                 connection.execute("ROLLBACK")
             raise
+
+
+def _step(name: str) -> str:
+    return resources.files(__package__).joinpath(name).read_text(encoding="utf-8")
 
 
 def _pragma(connection: sqlite3.Connection, name: str) -> int:

@@ -41,21 +41,20 @@ class WriterLock:
                     self._lock.release()
 
     def _acquire(self) -> None:
-        try:
-            with os_errors(self._path):
+        with os_errors(self._path):
+            try:
                 self._lock.acquire()
-        except filelock.Timeout:
-            raise CollectionLockedError(
-                f"Another process is writing to {self._path.parent}{self._holder()}.",
-                hint="Wait until it has finished, or stop it. Searching works meanwhile.",
-            ) from None
-        try:
-            with os_errors(self._owner):
+            except filelock.Timeout:
+                raise CollectionLockedError(
+                    f"Another process is writing to {self._path.parent}{self._holder()}.",
+                    hint="Wait until it has finished, or stop it. Searching works meanwhile.",
+                ) from None
+            try:
                 record = {"pid": os.getpid(), "host": socket.gethostname()}
                 self._owner.write_text(json.dumps(record), encoding="utf-8")
-        except BaseException:
-            self._lock.release()
-            raise
+            except BaseException:
+                self._lock.release()
+                raise
 
     def _holder(self) -> str:
         try:

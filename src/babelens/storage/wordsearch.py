@@ -40,9 +40,7 @@ def search(
 
     ``languages`` restricts the texts; a file name has no language and always counts.
     """
-    count, found = counts(connection, analyze(query))
-    # BM25 gives no weight to tokens that more than half of all texts hold.
-    frequency = {token: n for token, n in found.items() if n <= count / 2} or found
+    count, frequency = counts(connection, analyze(query))
     if not frequency or k <= 0:
         return []
     condition = _row_condition(languages, allowed)
@@ -57,15 +55,30 @@ def search(
             limit *= 4  # items with many matching texts took the places
     nominated = _nominated(connection, frequency, condition, enough)
     idf = {token: max(math.log((count - n + 0.5) / (n + 0.5)), _LEAST_IDF) for token, n in frequency.items()}
-    return _best_of_items(connection, _bm25(idf, nominated))[:k]
+    mean_length = _totals(connection)[1] / max(count, 1)
+    return _best_of_items(connection, _bm25(idf, nominated, mean_length))[:k]
 
 
 def counts(connection: sqlite3.Connection, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
     """How many texts and file names there are, and how many of them hold each token; those in none are left out."""
     wanted = json.dumps(list(dict.fromkeys(tokens)))
     sql = "SELECT term, doc FROM vocabulary WHERE term IN (SELECT value FROM json_each(?)) ORDER BY doc, term"
-    total = connection.execute("SELECT count(*) FROM words_docsize").fetchone()[0]
-    return total, dict(connection.execute(sql, (wanted,)))
+    return _totals(connection)[0], dict(connection.execute(sql, (wanted,)))
+
+
+def _totals(connection: sqlite3.Connection) -> tuple[int, int]:
+    """How many rows and tokens FTS5 holds: the first two numbers of the record it keeps for its own bm25.
+
+    https://sqlite.org/fts5.html#the_data_table: record 1, a list of SQLite's variable-length integers.
+    """
+    row = connection.execute("SELECT block FROM words_data WHERE id = 1").fetchone()
+    numbers, number = [], 0
+    for byte in row[0] if row else b"":
+        number = number << 7 | byte & 0x7F
+        if byte < 0x80:
+            numbers.append(number)
+            number = 0
+    return (numbers[0], numbers[1]) if len(numbers) > 1 else (0, 0)
 
 
 def _row_condition(languages: Sequence[str] | None, allowed: Condition) -> Condition:
@@ -111,14 +124,12 @@ def _nominated(
     return rows
 
 
-def _bm25(idf: Mapping[str, float], rows: Mapping[int, str]) -> dict[int, float]:
-    """The BM25 scores of some rows; their own mean length stands in for that of all texts."""
-    words = {row: text.split() for row, text in rows.items()}
-    mean = sum(map(len, words.values())) / max(len(words), 1)
+def _bm25(idf: Mapping[str, float], rows: Mapping[int, str], mean_length: float) -> dict[int, float]:
     scores = {}
-    for row, document in words.items():
-        damping = _K1 * (1 - _B + _B * len(document) / mean)
-        times = ((weight, document.count(token)) for token, weight in idf.items())
+    for row, text in rows.items():
+        words = text.split()
+        damping = _K1 * (1 - _B + _B * len(words) / mean_length)
+        times = ((weight, words.count(token)) for token, weight in idf.items())
         scores[row] = sum(weight * n * (_K1 + 1) / (n + damping) for weight, n in times)
     return scores
 
