@@ -23,7 +23,7 @@ import numpy as np
 from ..errors import UnreadableFileError
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
+    from PIL.Image import Exif, Image
 
 # Pillow's own line between a large picture and an attack. JPEG decodes at a fraction of its size and may pass it.
 MAX_PIXELS: Final = 89_478_485
@@ -94,17 +94,18 @@ def load_picture(
     """
     name = name or (str(source) if not isinstance(source, bytes) else "picture")
     with _open(source, name) as image:
-        metadata = _describe(image)
+        size = image.size  # as the file has it; decoding may stop at less
         large = image.width * image.height > _LARGE_PIXELS and not _is_jpeg(image)
         with _large if large else nullcontext():
             upright = _decode(image, target)
+        metadata = _describe(image, size)
     return Picture(upright, metadata)
 
 
 def image_metadata(source: str | Path | bytes, *, name: str | None = None) -> dict[str, Any]:
     """The metadata of :func:`load_picture` from the file's header alone; the pixels may still be broken."""
     with _open(source, name or (str(source) if not isinstance(source, bytes) else "picture")) as image:
-        return _describe(image)
+        return _describe(image, image.size)
 
 
 def path_metadata(path: str) -> dict[str, Any]:
@@ -207,8 +208,8 @@ def _is_jpeg(image: Image) -> bool:
     return image.format in ("JPEG", "MPO")
 
 
-def _describe(image: Image) -> dict[str, Any]:
-    width, height = image.size
+def _describe(image: Image, size: tuple[int, int]) -> dict[str, Any]:
+    width, height = size
     if (
         _orientation(image) in (5, 6, 7, 8) and image.format != "TIFF"
     ):  # Pillow's TIFF size is upright already
@@ -216,7 +217,7 @@ def _describe(image: Image) -> dict[str, Any]:
     name = "jpeg" if _is_jpeg(image) else str(image.format or "unknown").lower()
     metadata: dict[str, Any] = {"width": width, "height": height, "format": name}
     try:
-        exif = image.getexif()
+        exif = _exif(image)
         taken = exif.get_ifd(_EXIF_BLOCK).get(_DATE_TAKEN) or exif.get(_DATE)
         camera = _camera(exif.get(_MAKE), exif.get(_MODEL))
     except Exception:  # EXIF written by anything; a picture is worth keeping without it
@@ -239,9 +240,20 @@ def _camera(make: object, model: object) -> str:
     return f"{maker} {name}".strip()
 
 
+def _exif(image: Image) -> Exif:
+    from PIL import Image as PILImage
+
+    if image.format != "PNG":
+        return image.getexif()
+    # PNG's own getexif decodes the pixels first, and leaves a picture that breaks doing so blank.
+    exif = PILImage.Exif()
+    exif.load(image.info.get("exif", b""))
+    return exif
+
+
 def _orientation(image: Image) -> int:
     try:
-        value = image.getexif().get(_ORIENTATION, 1)
+        value = _exif(image).get(_ORIENTATION, 1)
     except Exception:  # as in _describe
         return 1
     return value if isinstance(value, int) else 1
