@@ -7,6 +7,7 @@ intersections need no ranking) and only they are ranked.
 
 from __future__ import annotations
 
+import heapq
 import json
 import math
 import sqlite3
@@ -18,7 +19,7 @@ from .rows import WordHit
 from .where import EVERYTHING, Condition
 
 EXACT_UP_TO: Final = 10_000  # matches that SQLite ranks itself
-_NOMINATED: Final = 1000
+_NOMINATED: Final = 500
 _NOMINATING: Final = 8  # of a long query, the rarest words
 
 # Robertson & Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond"; the values of FTS5.
@@ -56,7 +57,10 @@ def search(
     nominated = _nominated(connection, frequency, condition, enough)
     idf = {token: max(math.log((count - n + 0.5) / (n + 0.5)), _LEAST_IDF) for token, n in frequency.items()}
     mean_length = _totals(connection)[1] / max(count, 1)
-    return _best_of_items(connection, _bm25(idf, nominated, mean_length))[:k]
+    scores = _bm25(idf, nominated, mean_length)
+    best = dict(heapq.nlargest(5 * k, scores.items(), key=lambda pair: (pair[1], -pair[0])))
+    hits = _best_of_items(connection, best)
+    return (hits if len(hits) >= k else _best_of_items(connection, scores))[:k]
 
 
 def counts(connection: sqlite3.Connection, tokens: Iterable[str]) -> tuple[int, dict[str, int]]:
@@ -112,16 +116,16 @@ def _nominated(
     connection: sqlite3.Connection, tokens: Mapping[str, int], condition: Condition, enough: int
 ) -> dict[int, str]:
     """Rows of ``words``, with their tokens, that hold as many of the rarest tokens as possible."""
-    sql = f"SELECT rowid, tokens FROM words WHERE words MATCH ? AND {condition.sql} LIMIT ?"
+    sql = f"SELECT rowid FROM words WHERE words MATCH ? AND {condition.sql} LIMIT ?"
     rarest = list(tokens)[:_NOMINATING]
-    rows: dict[int, str] = {}
-    for first in range(len(rarest)):
-        for end in range(len(rarest), first, -1):
-            match = " AND ".join(f'"{token}"' for token in rarest[first:end])
-            rows.update(connection.execute(sql, (match, *condition.parameters, enough)))
-            if len(rows) >= enough:
-                return rows
-    return rows
+    rows: set[int] = set()
+    for first, end in ((i, j) for i in range(len(rarest)) for j in range(len(rarest), i, -1)):
+        match = " AND ".join(f'"{token}"' for token in rarest[first:end])
+        rows.update(row for (row,) in connection.execute(sql, (match, *condition.parameters, enough)))
+        if len(rows) >= enough:
+            break
+    sql = "SELECT rowid, tokens FROM words WHERE rowid IN (SELECT value FROM json_each(?))"
+    return dict(connection.execute(sql, (json.dumps(sorted(rows)),)))
 
 
 def _bm25(idf: Mapping[str, float], rows: Mapping[int, str], mean_length: float) -> dict[int, float]:
