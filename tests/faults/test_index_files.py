@@ -150,6 +150,13 @@ def test_a_file_of_another_kind_is_not_opened(tmp_path: Path) -> None:
         ExactIndex.open(tmp_path / "hnsw.index")
 
 
+@pytest.mark.parametrize("kind", ["exact", *KINDS])
+def test_a_file_without_its_parts_is_not_opened(tmp_path: Path, kind: str) -> None:
+    container.write(tmp_path / "one.index", {"kind": kind}, arrays={})
+    with pytest.raises(CorruptIndexError):
+        (ExactIndex if kind == "exact" else FaissIndex).open(tmp_path / "one.index")
+
+
 WRITER = """
 import sys
 from pathlib import Path

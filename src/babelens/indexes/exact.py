@@ -98,7 +98,7 @@ class ExactIndex:
         now = self._now
         container.write(
             path,
-            {"kind": self.kind, "dim": self.dim},
+            {"kind": self.kind},
             arrays={"vectors": now.vectors, "ids": now.table.ids, "removed": now.table.removed_rows()},
         )
 
@@ -107,8 +107,13 @@ class ExactIndex:
         opened = container.read(path)
         if opened.header.get("kind") != cls.kind:
             raise container.damaged(path, f"it is of kind {opened.header.get('kind')!r}, not {cls.kind!r}")
-        index = cls(int(opened.header["dim"]))
-        index._take(IdTable.of(opened.arrays["ids"], opened.arrays["removed"]), opened.arrays["vectors"])
+        try:
+            vectors = opened.arrays["vectors"]
+            table = IdTable.of(opened.arrays["ids"], opened.arrays["removed"])
+        except KeyError as error:
+            raise container.damaged(path, f"it holds no {error}") from error
+        index = cls(int(vectors.shape[1]))
+        index._take(table, vectors)
         return index
 
 

@@ -281,23 +281,24 @@ class FaissIndex:
         kind: Any = opened.header.get("kind")
         if kind not in _FACTORIES:
             raise container.damaged(path, f"it is of kind {kind!r}, not one of FAISS's")
-        try:
-            # Older versions of FAISS know no such flag and read the file into memory.
-            index = faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0))
-            if kind != "flat":
-                _check_graph(path, index)
-            if len(opened.arrays["ids"]) != index.ntotal:
-                raise container.damaged(path, "its ids are not as many as its vectors")
-        except (RuntimeError, AttributeError) as error:
-            raise container.damaged(path, str(error)) from error
         self = cls.__new__(cls)
         self._lock = threading.Lock()
         self._mapped = True
         self._kind = kind
-        self._metric = opened.header["metric"]
-        self._parameters = HnswParameters(**opened.header["parameters"])
-        self._rows = GrowingRows(opened.arrays["exact"]) if kind == "hnsw-sq8" else None
-        self._take(index, IdTable.of(opened.arrays["ids"], opened.arrays["removed"]))
+        try:
+            self._metric = opened.header["metric"]
+            self._parameters = HnswParameters(**opened.header["parameters"])
+            self._rows = GrowingRows(opened.arrays["exact"]) if kind == "hnsw-sq8" else None
+            table = IdTable.of(opened.arrays["ids"], opened.arrays["removed"])
+            # Older versions of FAISS know no such flag and read the file into memory.
+            index = faiss.read_index(str(path), getattr(faiss, "IO_FLAG_MMAP_IFC", 0))
+            if kind != "flat":
+                _check_graph(path, index)
+        except (RuntimeError, AttributeError, KeyError, TypeError) as error:
+            raise container.damaged(path, str(error)) from error
+        if len(table.ids) != index.ntotal:
+            raise container.damaged(path, "its ids are not as many as its vectors")
+        self._take(index, table)
         return self
 
 
