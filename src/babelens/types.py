@@ -93,13 +93,15 @@ class Reason:
     """Why a hit was found: by which ranking, at which rank there, and through which text if any.
 
     ``ranking`` is ``"image"`` (its picture), ``"caption"`` (the meaning of a caption) or ``"words"`` (BM25).
-    ``score`` is that ranking's own: a cosine for vectors, BM25 for words. Higher is better.
+    ``score`` is that ranking's own: a cosine for vectors, BM25 for words. Higher is better. ``confidence`` is the
+    probability, in [0, 1], that this ranking alone makes the item a match; ``None`` when nothing can tell.
     """
 
     ranking: Literal["image", "caption", "words"]
     rank: int
     score: float
     text: Text | None = None
+    confidence: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

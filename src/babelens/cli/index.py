@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -55,7 +55,7 @@ def index(
     exclude: tuple[str, ...],
     sample: int | None,
     seed: int,
-    metric: str,
+    metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
     """Put pictures in, or bring them up to date.
@@ -116,7 +116,8 @@ def import_(vectors_file: str, ids_file: str, encoder: str, collection: str, as_
 
     from ..collection import Collection
     from ..errors import UnreadableFileError
-    from .progress import waiting
+    from .app import Interrupted
+    from .progress import reporting
 
     try:
         vectors = np.load(vectors_file, mmap_mode="r", allow_pickle=False)
@@ -126,8 +127,15 @@ def import_(vectors_file: str, ids_file: str, encoder: str, collection: str, as_
         ) from error
     with open(ids_file, encoding="utf-8", errors="surrogateescape", newline=None) as lines:  # noqa: PTH123
         ids = [line.rstrip("\n") for line in lines]
-    with Collection.open(collection) as opened, waiting("Importing"):
-        report = opened.import_vectors(vectors, ids, encoder=encoder)
+    with Collection.open(collection) as opened:
+        before = len(opened)
+        try:
+            with reporting("Importing", "vectors") as reporter:
+                report = opened.import_vectors(
+                    vectors, ids, encoder=encoder, progress=lambda done: reporter.update(done, len(ids))
+                )
+        except KeyboardInterrupt:
+            raise Interrupted(_kept(opened, before)) from None
         _print_report(report, opened, as_json=as_json)
     return _exit_code(report)
 

@@ -153,8 +153,10 @@ def export(folder: str | None, collection: str, as_zip: bool, as_json: bool) -> 
     if as_json:
         print_json(dataclasses.asdict(report))
         return
-    for path in sorted(target.iterdir()):
-        click.echo(shown_path(str(path)))
+    for name in report.files:
+        click.echo(shown_path(str(Path(report.folder) / name)))
+    if report.zip:
+        click.echo(shown_path(report.zip))
 
 
 def _bytes_below(folder: Path) -> int:

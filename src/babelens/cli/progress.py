@@ -32,6 +32,8 @@ class Pace:
 
     def update(self, done: int) -> None:
         now = self._clock()
+        if done < self._marks[-1][1]:  # another stretch of work begins
+            self._marks.clear()
         self._marks.append((now, done))
         while len(self._marks) > 2 and now - self._marks[1][0] >= _RATE_WINDOW:
             self._marks.popleft()

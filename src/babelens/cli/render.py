@@ -94,7 +94,7 @@ def table(
 def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> None:
     """Prints a table to stdout, its header in bold, as wide as the terminal."""
     for number, line in enumerate(table(columns, rows, width=terminal_width())):
-        click.secho(line, bold=number == 0)
+        click.secho(line, bold=True if number == 0 else None)
 
 
 def _cells(text: str) -> int:

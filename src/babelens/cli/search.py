@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
 # What a person calls the rankings of `Reason`.
 _MATCHED = {"image": "picture", "caption": "caption", "words": "words"}
+_MATCH = 0.5  # the probability from which a match is more likely than luck
 
 
 @command("search")
@@ -81,7 +83,7 @@ def search(
 
     SCORE is the cosine between the query and the picture's vector: higher is better, and comparable only
     within one search. MATCHED says what found the result: the picture itself, the meaning of a caption, or
-    the words of a caption or file name.
+    the words of a caption or file name. In brackets: the nearest by that, but hardly a match.
     """
     if text is None and image is None and not plus:
         raise click.UsageError(
@@ -160,6 +162,7 @@ def captions(
         waiting("Searching"),
     ):
         found = opened.captions(image_or_id, language=language, k=k)
+        texts = {} if found else opened.info().texts
     if as_json:
         for caption in found:
             print_json({"rank": caption.rank, "score": _rounded(caption.score), **_text_fields(caption.text)})
@@ -169,7 +172,19 @@ def captions(
             [[str(c.rank), f"{c.score:.3f}", c.text.body, c.text.item_id] for c in found],
         )
     if not found:
-        message(f"No captions in {language!r} here. `babelens info` lists the languages of a collection.")
+        message(_no_captions(language, texts))
+
+
+def _no_captions(language: str, texts: Mapping[str, int]) -> str:
+    from .render import count
+
+    line = f"No captions in {language!r} here."
+    if unknown := texts.get("und"):
+        return (
+            f"{line} Of {count(unknown, 'text')} the language is not known: if it is {language!r}, run\n"
+            f"`babelens index` again with --caption-language {language}."
+        )
+    return f"{line} There are some in {', '.join(texts)}." if texts else f"{line} There are none at all."
 
 
 def _picture(path: str) -> Any:
@@ -234,23 +249,25 @@ def _nothing_found(result: SearchResult, collection: Collection) -> str:
         return "The collection is empty. Put something in it with `babelens index PATH`."
     query = result.query
     if query.where or query.kinds:
-        return "Nothing here passes the filter."
+        return "Nothing that passes the filter was found."
     if query.mode == "text":
         return "None of these words occur here. --mode hybrid also searches by meaning."
     return "Nothing found."
 
 
 def _matched(hit: Hit) -> str:
-    """The rankings that found a hit, the one that placed it best first."""
-    reasons = sorted(hit.why, key=lambda reason: reason.rank)
-    return ", ".join(dict.fromkeys(_MATCHED[reason.ranking] for reason in reasons))
+    """The rankings that found a hit, the surest first; in brackets the nearest one when none makes it a match."""
+    sure = sorted(hit.why, key=lambda reason: (-(reason.confidence or 0.0), reason.rank))
+    found = [_MATCHED[reason.ranking] for reason in sure if (reason.confidence or 0.0) >= _MATCH]
+    if found or not sure:
+        return ", ".join(found)
+    return f"({_MATCHED[sure[0].ranking]})"
 
 
 def _best_text(hit: Hit, collection: Collection, language: str | None) -> Text | None:
     """What to show of a hit: the text it was found by, unless only another is in the language asked for."""
-    found = [
-        reason.text for reason in sorted(hit.why, key=lambda reason: reason.rank) if reason.text is not None
-    ]
+    sure = sorted(hit.why, key=lambda reason: (-(reason.confidence or 0.0), reason.rank))
+    found = [reason.text for reason in sure if reason.text is not None]
     if found and (language is None or any(text.language == language for text in found)):
         return min(found, key=lambda text: text.language != (language or found[0].language))
     texts = [text for text in collection.texts(hit.item.id) if text.status == "ok"]
@@ -272,6 +289,7 @@ def _hit_fields(hit: Hit, text: Text | None, result: SearchResult) -> dict[str, 
                 "ranking": reason.ranking,
                 "rank": reason.rank,
                 "score": _rounded(reason.score),
+                "confidence": _rounded(reason.confidence),
                 "text": reason.text.body if reason.text else None,
                 "language": reason.text.language if reason.text else None,
             }

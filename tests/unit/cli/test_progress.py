@@ -37,6 +37,15 @@ def test_pace_forgets_the_past() -> None:
     assert pace.describe(10**6) == ""
 
 
+def test_pace_starts_anew_with_each_stretch_of_work() -> None:
+    clock = Clock()
+    pace = Pace(clock=clock)
+    for done in (100, 200, 0, 5):
+        clock.now += 1
+        pace.update(done)
+    assert pace.describe(None) == "5.0/s"
+
+
 def test_lines_come_now_and_then_when_stderr_is_no_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     clock = Clock()
     reporter = Reporter("Indexing", "files", clock=clock)
