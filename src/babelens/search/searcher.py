@@ -63,6 +63,11 @@ class _Ranking:
     trust: float
     judge: Callable[[_Place], float | None]
 
+    def confidence(self, place: _Place) -> float | None:
+        """The probability that a place is a match, as far as the ranking is trusted."""
+        value = self.judge(place)
+        return None if value is None else value * self.trust
+
     @property
     def weight(self) -> float:
         best = self.judge(self.places[0]) if self.places else None
@@ -132,16 +137,16 @@ class Searcher:
             (seq, score) for seq, score in zip(seqs[0].tolist(), scores[0].tolist(), strict=True) if seq >= 0
         ]
         found = self._catalog.items_by_seq([seq for seq, _ in pairs])
+        clock.lap("fetch")
+        judge = self._image_judge(query, target)
         hits: list[Hit] = []
         for seq, score in pairs:
             known = found.get(seq)  # gone when another process removed it this very moment
             if known is None or known.item.id == without or len(hits) == query.k:
                 continue
-            rank = len(hits) + 1
-            hits.append(Hit(known.item, rank, score, (Reason("image", rank, score),)))
-        clock.lap("fetch")
-        judge = self._image_judge(query, target)
-        best = judge(_Place(hits[0].item.id, hits[0].score or 0.0)) if hits else None
+            rank, said = len(hits) + 1, judge(_Place(known.item.id, score))
+            hits.append(Hit(known.item, rank, score, (Reason("image", rank, score, confidence=said),)))
+        best = hits[0].why[0].confidence if hits else None
         clock.lap("judge")
         return SearchResult(query, tuple(hits), best is not None and best >= CONFIDENT, best)
 
@@ -198,31 +203,17 @@ class Searcher:
             if item_id not in items:
                 continue
             why = []
-            for name, ranked in places.items():
-                if item_id in ranked:
-                    rank, place = ranked[item_id]
+            for ranking in rankings:
+                if item_id in places[ranking.name]:
+                    rank, place = places[ranking.name][item_id]
                     text = None if place.text_row is None else texts.get(place.text_row)
-                    why.append(Reason(name, rank, place.score, text))
+                    why.append(Reason(ranking.name, rank, place.score, text, ranking.confidence(place)))
             hits.append(Hit(items[item_id], len(hits) + 1, cosines.get(item_id), tuple(why)))
         clock.lap("fetch")
-        best = self._confidence(hits[0].item.id, rankings, places) if hits else None
+        said = [reason.confidence for reason in hits[0].why if reason.confidence is not None] if hits else []
+        best = max(said, default=None)
         clock.lap("judge")
         return SearchResult(query, tuple(hits), best is not None and best >= CONFIDENT, best)
-
-    def _confidence(
-        self,
-        item_id: str,
-        rankings: list[_Ranking],
-        places: Mapping[RankingName, Mapping[str, tuple[int, _Place]]],
-    ) -> float | None:
-        """The best that any ranking can say for the item, each as far as it is trusted."""
-        said = []
-        for ranking in rankings:
-            if item_id in places[ranking.name]:
-                value = ranking.judge(places[ranking.name][item_id][1])
-                if value is not None:
-                    said.append(value * ranking.trust)
-        return max(said, default=None)
 
     def _cosines(
         self,
@@ -295,7 +286,8 @@ class Searcher:
         self, index: FreshIndex, vector: Floats, pair: Pair, *, known: bool
     ) -> Callable[[_Place], float | None]:
         sample = index.background()
-        background = measure_background(sample @ vector, len(index))
+        # Not through BLAS: its threads cost more than they save on so few rows, and stall on a busy machine.
+        background = measure_background(np.einsum("ij,j->i", sample, vector), index.searched)
         card = self._load().calibration if known and pair != "image_image" else {}
         return lambda place: confidence(place.score, background, pair=pair, card=card)
 

@@ -71,6 +71,11 @@ class FreshIndex:
     def __len__(self) -> int:
         return len(self.current())
 
+    @property
+    def searched(self) -> int:
+        """How many vectors the last search looked at; what was written since does not count."""
+        return len(self._index)
+
     def current(self) -> ExactIndex | LiveIndex:
         """The index with everything that is committed now."""
         mark = self._catalog.watermark(self._encoder, self._modality)
@@ -80,8 +85,8 @@ class FreshIndex:
         return self._index
 
     def background(self) -> Floats:
-        """A fixed seeded sample to judge scores against. Shape: (min(n, SAMPLE_SIZE), dim)."""
-        n = len(self.current())
+        """A fixed seeded sample to judge scores against, as of the last search. Shape: (min(n, SAMPLE_SIZE), dim)."""
+        n = len(self._index if self._mark is not None else self.current())
         mark = self._mark
         kept = self._sample
         if kept is not None and mark is not None:

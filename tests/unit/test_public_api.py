@@ -1,0 +1,81 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+
+import babelens
+
+PUBLIC = [
+    "BabelensError",
+    "Caption",
+    "Collection",
+    "CollectionError",
+    "CollectionInfo",
+    "CollectionLockedError",
+    "CollectionNotFoundError",
+    "CorruptCatalogError",
+    "CorruptIndexError",
+    "DatasetError",
+    "Encoder",
+    "EncoderFingerprint",
+    "EncoderMismatchError",
+    "ExportReport",
+    "FilterError",
+    "Hit",
+    "ImageEncoder",
+    "IndexInfo",
+    "IngestReport",
+    "InvalidQueryError",
+    "Item",
+    "LANGUAGES",
+    "Language",
+    "MalformedDataError",
+    "MissingExtraError",
+    "ModelInfo",
+    "Query",
+    "Reason",
+    "SearchResult",
+    "Skip",
+    "Source",
+    "StorageFullError",
+    "Term",
+    "Text",
+    "TextEncoder",
+    "TrainingError",
+    "UnknownItemError",
+    "UnknownLanguageError",
+    "UnknownModelError",
+    "UnreadableFileError",
+    "VerifyReport",
+    "WeightsUnavailableError",
+    "__version__",
+    "encode_image",
+    "encode_text",
+    "get_language",
+    "list_models",
+    "load_encoder",
+    "resolve_collection_path",
+]
+
+
+def test_the_public_names_are_pinned() -> None:
+    assert sorted(babelens.__all__) == sorted(PUBLIC)
+
+
+@pytest.mark.parametrize("name", PUBLIC)
+def test_every_public_name_can_be_had(name: str) -> None:
+    assert getattr(babelens, name) is not None
+
+
+def test_unknown_names_are_attribute_errors() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'helpers'"):
+        _ = babelens.helpers
+
+
+def test_importing_the_package_imports_nothing_heavy() -> None:
+    heavy = "numpy", "PIL", "faiss", "onnxruntime", "torch", "sqlite3"
+    code = f"import sys, babelens; print([name for name in {heavy!r} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
