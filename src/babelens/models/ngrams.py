@@ -20,7 +20,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-
 _KEPT = "#*&@%"  # Punctuation that is a name by itself ("keycap: #").
 
 
@@ -58,27 +57,32 @@ class NgramTokenizer:
     def to_config(self) -> dict[str, Any]:
         return {"type": "ngrams", **asdict(self)}
 
+    def count(self, text: str) -> int:
+        """How many ids a text has before it is thinned to `max_length`."""
+        return len(self._grams(text))
+
     def ids(self, text: str) -> list[int]:
         """The ids of one text, 1..buckets-1; never empty (a text without characters gives the id of the space)."""
-        grams: list[str] = []
-        for word in normalise(text).split(" "):
-            marked = f" {word} "
-            for n in range(self.min_n, self.max_n + 1):
-                # A lone space or a window that is nothing but word marks says nothing.
-                grams.extend(
-                    gram
-                    for gram in (marked[i : i + n] for i in range(len(marked) - n + 1))
-                    if gram != " "
-                )
-            if self.words and len(marked) > self.max_n:
-                grams.append(f"\x02{word}")
-        found = [_bucket(gram, self.buckets) for gram in grams]
+        found = [_bucket(gram, self.buckets) for gram in self._grams(text)]
         if not found:
             return [_bucket(" ", self.buckets)]
         if len(found) > self.max_length:
             keep = np.linspace(0, len(found) - 1, self.max_length).astype(np.int64)
             found = [found[i] for i in keep]
         return found
+
+    def _grams(self, text: str) -> list[str]:
+        grams: list[str] = []
+        for word in normalise(text).split(" "):
+            marked = f" {word} "
+            for n in range(self.min_n, self.max_n + 1):
+                # A lone space or a window that is nothing but word marks says nothing.
+                grams.extend(
+                    gram for gram in (marked[i : i + n] for i in range(len(marked) - n + 1)) if gram != " "
+                )
+            if self.words and len(marked) > self.max_n:
+                grams.append(f"\x02{word}")
+        return grams
 
     def __call__(self, texts: Sequence[str]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
         """Ids and mask of a batch, both int64 (n, L), L the longest text of the batch; padding is 0 in both."""

@@ -339,4 +339,6 @@ def _write_text(out: Path, concepts: Sequence[Concept], *, size: int, name_sourc
         "names": list(name_sources),
         "licences": dict(LICENCES),
     }
-    (out / "dataset.json").write_text(json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (out / "dataset.json").write_text(
+        json.dumps(manifest, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
+    )

@@ -1,0 +1,100 @@
+"""Recall of a two-tower model on one drawing style, in every language, against all concepts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+Matrix = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Recall:
+    """Shares in 0..1; ``low`` and ``high`` are the bootstrap 95 % interval of text_to_image@1 and image_to_text@1."""
+
+    n: int
+    text_to_image_1: float
+    text_to_image_1_low: float
+    text_to_image_1_high: float
+    text_to_image_10: float
+    image_to_text_1: float
+    image_to_text_1_low: float
+    image_to_text_1_high: float
+    image_to_text_10: float
+
+    def to_dict(self) -> dict[str, Any]:
+        return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+
+def ranks(scores: Matrix) -> npt.NDArray[np.int64]:
+    """The rank from 0 of candidate i for query i, (n,); ties count against it."""
+    own = np.diagonal(scores)[:, None]
+    return (scores >= own).sum(1) - 1
+
+
+def interval(hits: npt.NDArray[np.bool_], *, seed: int = 0, samples: int = 1000) -> tuple[float, float]:
+    """Percentile bootstrap 95 % interval of the mean of `hits`."""
+    rng = np.random.default_rng(seed)
+    means = hits[rng.integers(len(hits), size=(samples, len(hits)))].mean(1)
+    low, high = np.percentile(means, [2.5, 97.5])
+    return float(low), float(high)
+
+
+def recall(images: Matrix, texts: Matrix) -> Recall:
+    """Recall of unit rows where picture i and text i belong together; both (n, dim)."""
+    scores = texts @ images.T
+    text_ranks, image_ranks = ranks(scores), ranks(scores.T)
+    t_low, t_high = interval(text_ranks < 1)
+    i_low, i_high = interval(image_ranks < 1)
+    return Recall(
+        n=len(images),
+        text_to_image_1=float((text_ranks < 1).mean()),
+        text_to_image_1_low=t_low,
+        text_to_image_1_high=t_high,
+        text_to_image_10=float((text_ranks < 10).mean()),
+        image_to_text_1=float((image_ranks < 1).mean()),
+        image_to_text_1_low=i_low,
+        image_to_text_1_high=i_high,
+        image_to_text_10=float((image_ranks < 10).mean()),
+    )
+
+
+@dataclass(frozen=True)
+class Separation:
+    """How the best score of a query behaves when its target is in the collection and when it was taken out.
+
+    ``auc`` is the chance that a query with its target scores higher than one without; 0.5 says nothing.
+    """
+
+    matched_mean: float
+    matched_std: float
+    unmatched_mean: float
+    unmatched_std: float
+    auc: float
+
+
+def separation(queries: Matrix, candidates: Matrix) -> Separation:
+    """Best cosine with the target present against best cosine with it removed; rows i belong together."""
+    scores = queries @ candidates.T
+    present = scores.max(1)
+    removed = scores.copy()
+    np.fill_diagonal(removed, -np.inf)
+    absent = removed.max(1)
+    both = np.concatenate([present, absent])
+    order = both.argsort(kind="stable").argsort(kind="stable").astype(np.float64)
+    # Ties (a query whose best is not its target scores the same twice) share their mean rank.
+    values, inverse, counts = np.unique(both, return_inverse=True, return_counts=True)
+    order = (np.bincount(inverse, weights=order) / counts)[inverse]
+    n = len(present)
+    auc = (order[:n].sum() - n * (n - 1) / 2) / (n * n)  # Mann-Whitney U / n^2
+    matched = np.diagonal(scores)
+    return Separation(
+        matched_mean=float(matched.mean()),
+        matched_std=float(matched.std()),
+        unmatched_mean=float(absent.mean()),
+        unmatched_std=float(absent.std()),
+        auc=float(auc),
+    )

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from babelens.errors import TrainingError
+from babelens.training.recipe import load_recipe, recipe_from
+
+
+def test_bundled_recipe_loads() -> None:
+    recipe = load_recipe(Path(__file__).parents[3] / "recipes" / "mini.toml")
+    assert recipe.export.name == "mini"
+    assert recipe.training_styles == ("noto", "twemoji", "openmoji", "openmoji-black")
+
+
+def test_overrides_win(recipe_file: Path) -> None:
+    recipe = load_recipe(recipe_file, overrides={"run.steps": 5, "data.held_out": ["framed"]})
+    assert recipe.run.steps == 5
+    assert recipe.training_styles == ("filled",)
+
+
+@pytest.mark.parametrize(
+    ("tables", "message"),
+    [
+        ({"runs": {}}, r"unknown table \[runs\]"),
+        ({"run": {"step": 1}}, r"\[run\] has no key step"),
+        ({"run": {"steps": 0}}, "at least one step"),
+        ({"data": {"styles": ["a"], "held_out": ["a"]}}, "every style is held out"),
+    ],
+)
+def test_bad_recipes(tables: dict[str, dict[str, object]], message: str) -> None:
+    with pytest.raises(TrainingError, match=message):
+        recipe_from(tables)
+
+
+def test_unreadable_recipe(tmp_path: Path) -> None:
+    (tmp_path / "bad.toml").write_text("[run\n")
+    with pytest.raises(TrainingError, match="not a readable recipe"):
+        load_recipe(tmp_path / "bad.toml")
+
+
+def test_digest_follows_what_changes_the_result(recipe_file: Path) -> None:
+    base = load_recipe(recipe_file)
+    assert load_recipe(recipe_file, overrides={"run.validate_every": 1}).digest() == base.digest()
+    assert load_recipe(recipe_file, overrides={"data.path": "elsewhere"}).digest() == base.digest()
+    assert load_recipe(recipe_file, overrides={"run.seed": 1}).digest() != base.digest()
