@@ -398,7 +398,7 @@ class Catalog:
             before = self._bytes()
             with self._database.transaction() as connection:
                 embeddings.forget_removals(connection, covered_removals)
-                if any(verify.words(connection)):
+                if verify.words_need_mending(connection):
                     fulltext.rebuild(connection)
                 connection.execute("INSERT INTO words (words) VALUES ('optimize')")
             with self._database.reading() as connection:

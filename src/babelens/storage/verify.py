@@ -24,7 +24,7 @@ def problems(connection: sqlite3.Connection) -> list[str]:
     for check in checks:
         try:
             found += check(connection)
-        except sqlite3.DatabaseError as error:
+        except (sqlite3.DatabaseError, TypeError, ValueError) as error:  # damaged values are of any type
             found.append(f"{check.__name__.strip('_')} cannot be read: {error}")
     return found
 
@@ -80,6 +80,14 @@ def _vectors(connection: sqlite3.Connection) -> Iterator[str]:
             yield f"{wrong_size} vectors of {encoder.name} do not have {encoder.dim} numbers"
         if wrong_norm:
             yield f"{wrong_norm} vectors of {encoder.name} do not have unit length"
+
+
+def words_need_mending(connection: sqlite3.Connection) -> bool:
+    """Whether the full text is out of step or cannot even be read; it can always be made anew."""
+    try:
+        return any(words(connection))
+    except sqlite3.DatabaseError:
+        return True
 
 
 def words(connection: sqlite3.Connection) -> Iterator[str]:
