@@ -368,18 +368,7 @@ class Catalog:
     def counts(self) -> dict[str, dict[str, int]]:
         """Items by ``kind``, files by ``status``, texts by ``language``, ``origin`` and ``text_status``."""
         with self._database.reading() as connection:
-            return {
-                name: dict(
-                    connection.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1")
-                )
-                for name, column, table in (
-                    ("kind", "kind", "items"),
-                    ("status", "status", "files"),
-                    ("language", "language", "texts"),
-                    ("origin", "origin", "texts"),
-                    ("text_status", "status", "texts"),
-                )
-            }
+            return items.counts(connection)
 
     # -- care ----------------------------------------------------------------------------------------------
 

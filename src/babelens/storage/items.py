@@ -150,6 +150,20 @@ def duplicates(connection: sqlite3.Connection) -> list[list[Item]]:
     return [group for group in groups.values() if len(group) > 1]
 
 
+def counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
+    columns = {
+        "kind": ("kind", "items"),
+        "status": ("status", "files"),
+        "language": ("language", "texts"),
+        "origin": ("origin", "texts"),
+        "text_status": ("status", "texts"),
+    }
+    return {
+        name: dict(connection.execute(f"SELECT {column}, count(*) FROM {table} GROUP BY 1 ORDER BY 1"))
+        for name, (column, table) in columns.items()
+    }
+
+
 # -- files ---------------------------------------------------------------------------------------------------
 
 
