@@ -43,7 +43,8 @@ def test_an_export(filled: Catalog, tmp_path: Path) -> None:
     report = export_catalog(filled, out, encoder=1, write_index=write_index, about={"version": "0"})
     assert (report.path, report.items, report.captions, report.vectors) == (out, 4, 3, 3)
     assert set(report.files) == {path.name for path in out.iterdir()}
-    rows = list(csv.reader((out / "captions.csv").open(encoding="utf-8", newline="")))
+    with (out / "captions.csv").open(encoding="utf-8", newline="") as stream:
+        rows = list(csv.reader(stream))
     assert rows == [
         ["id", "filename", "caption_en", "caption_ja"],
         ["a", "/pictures/a.jpg", 'a "zebra", twice\nin two lines', "シマウマ"],
