@@ -11,6 +11,9 @@ reaches by luck. ``bias`` and the weights come from the encoder's card, where :f
 pair of modalities at hand (``"text_image.bias"`` and so on). A card without them gets :data:`_DEFAULT`, which looks at
 z alone. Below :data:`MIN_BACKGROUND` items there is no background to speak of: then only a card's absolute weights
 (``"text_image.absolute_bias"``, ``"text_image.absolute_cosine"``) can judge, and without them there is no confidence.
+
+Between pictures there is also identity: a score that goes nearly all the way from the background to 1 is the same
+picture, resized or recompressed, however wide the background is spread.
 """
 
 from __future__ import annotations
@@ -36,6 +39,9 @@ SAMPLE_SIZE: Final = 256
 _DEFAULT: Final = {"bias": -2.0, "cosine": 0.0, "z": 2.0}
 # A spread below this is float16 storage noise, not a spread.
 _MIN_SPREAD: Final = 2e-3
+# The share of the way from the background to 1 at which two pictures are as likely the same as not.
+_SAME: Final = 0.93
+_SAME_SLOPE: Final = 60.0
 # The trust of a ranking that could not be measured counts as much as this many measured texts.
 _PRIOR_WEIGHT: Final = 8.0
 
@@ -76,7 +82,19 @@ def confidence(
     score: float, background: Background, *, pair: Pair, card: Mapping[str, float] | None = None
 ) -> float | None:
     """The probability that ``score`` belongs to a match, by the formula above; ``None`` when nothing can tell."""
-    card = card or {}
+    likely = _by_background(score, background, pair, card or {})
+    if pair != "image_image":
+        return likely
+    middle = background.median if background.count >= MIN_BACKGROUND else 0.0
+    way = (score - middle) / max(1 - middle, _MIN_SPREAD)
+    same = _logistic(_SAME_SLOPE * (way - _SAME))
+    # Without a background, only a clear yes is an answer.
+    return max(likely, same) if likely is not None else same if same >= CONFIDENT else None
+
+
+def _by_background(
+    score: float, background: Background, pair: Pair, card: Mapping[str, float]
+) -> float | None:
     if background.count < MIN_BACKGROUND:
         if f"{pair}.absolute_bias" not in card:
             return None

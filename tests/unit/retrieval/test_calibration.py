@@ -71,6 +71,16 @@ def test_a_tiny_collection_has_no_confidence_unless_the_card_knows() -> None:
     assert confidence(0.9, background, pair="text_image", card=card) == pytest.approx(1 / (1 + math.exp(-4)))
 
 
+def test_the_same_picture_is_recognised_against_any_background() -> None:
+    wide = measure_background(np.random.default_rng(0).uniform(-0.9, 0.95, 60), 60)
+    assert (confidence(0.999, wide, pair="image_image") or 0) > 0.9
+    assert (confidence(0.999, wide, pair="text_image") or 0) < CONFIDENT
+    assert (confidence(0.8, wide, pair="image_image") or 0) < CONFIDENT
+    nothing = measure_background(np.array([]), 1)
+    assert (confidence(0.999, nothing, pair="image_image") or 0) > 0.9
+    assert confidence(0.5, nothing, pair="image_image") is None
+
+
 def test_identical_scores_are_not_confident() -> None:
     value = confidence(0.7, measure_background(np.full(50, 0.7), 50), pair="image_image")
     assert value is not None
