@@ -150,6 +150,8 @@ def _kept(collection: Collection, before: int) -> str:
     from .render import count
 
     now = len(collection)
+    if not now:
+        return "Nothing had been committed yet. Run the same command again to start over."
     return (
         f"{count(now, 'item')} are in the collection ({max(now - before, 0):,} from this run) and stay there.\n"
         "Run the same command again to go on from here."
