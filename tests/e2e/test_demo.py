@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import shutil
+import subprocess
+import sys
 import tempfile
 from pathlib import Path
 from typing import Any
@@ -71,6 +74,11 @@ def test_json_ends_with_the_summary(
             assert 0 <= row["hit_rate@1"] <= row["hit_rate@5"] <= 1
             assert row["chance@5"] > row["chance@1"] > 0
     assert summary["image_to_image"]["n"] == PART
+    by_things = summary["text_to_image_by_things"]
+    assert {size: row["n"] for size, row in by_things.items()} == {
+        "1": (PART - 20) * len(LANGUAGES),
+        "2": 20 * len(LANGUAGES),
+    }
     assert summary["no_match"]["n"] == 2 * len(LANGUAGES)
     assert summary["seconds"] > 0
     assert Path(summary["contact_sheet"]).is_file()
@@ -129,3 +137,26 @@ def test_a_place_that_cannot_be_written(part: Gallery, encoder: Any, elsewhere: 
     (elsewhere / "file").write_text("")
     with pytest.raises(BabelensError, match="--out"):
         run(model=encoder, gallery=part, out=elsewhere / "file" / "out")
+
+
+def test_mini_finds_the_right_pictures_in_every_language(elsewhere: Path) -> None:
+    """The command itself, on everything. Floors are well below what is measured and far above chance."""
+    done = subprocess.run(
+        [sys.executable, "-m", "babelens", "demo", "--json"],
+        capture_output=True,
+        encoding="utf-8",
+        env={**os.environ, "PYTHONIOENCODING": "utf-8"},
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    summary = json.loads(done.stdout.splitlines()[-1])["summary"]
+    assert summary["encoder"] == "mini"
+    assert summary["seconds"] < 120
+    for task in ("text_to_image", "image_to_text"):
+        for language, row in summary[task].items():
+            assert row["n"] == 360
+            assert row["chance@5"] < 0.03
+            assert row["hit_rate@1"] > 0.15, (task, language, row)
+            assert row["hit_rate@5"] > 0.3, (task, language, row)
+    assert summary["no_match"]["separation"] > 0.6
+    assert not list((elsewhere / "home").iterdir())

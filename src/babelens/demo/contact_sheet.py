@@ -17,6 +17,7 @@ from .trials import Part, Trial
 if TYPE_CHECKING:
     from .run import DemoReport
 
+_NAMED = {1: "one thing named", 2: "two things named", 3: "three things named"}
 _PLACES = ("first", "second", "third", "fourth", "fifth")
 
 
@@ -159,7 +160,11 @@ def _measures(report: DemoReport) -> str:
             _rates_table("Pictures to words: all pictures of the gallery", report.image_to_text),
             _rates_table(
                 "In other ways",
-                {"Pictures to pictures": report.image_to_image, **report.combined},
+                {
+                    **{f"Words to pictures, {_NAMED[n]}": row for n, row in report.by_things.items()},
+                    "Pictures to pictures": report.image_to_image,
+                    **report.combined,
+                },
             ),
         )
     )

@@ -68,6 +68,7 @@ def print_tables(report: DemoReport, console: Console | None = None) -> None:
     for column in ("task", "", "n", "hit_rate@1", "hit_rate@5", "chance @1, @5"):
         rates.add_column(column, justify="left" if column in ("task", "") else "right", no_wrap=True)
     _add_rates(rates, "words → pictures", report.text_to_image)
+    _add_rates(rates, "  by things named", {str(count): row for count, row in report.by_things.items()})
     _add_rates(rates, "picture → words", report.image_to_text)
     _add_rates(rates, "picture → pictures", {"": report.image_to_image})
     for name, row in report.combined.items():
@@ -115,6 +116,7 @@ def summary(report: DemoReport) -> dict[str, Any]:
     no_match = report.no_match
     return {
         "text_to_image": {language: _rates(row) for language, row in report.text_to_image.items()},
+        "text_to_image_by_things": {str(count): _rates(row) for count, row in report.by_things.items()},
         "image_to_text": {language: _rates(row) for language, row in report.image_to_text.items()},
         "image_to_image": _rates(report.image_to_image),
         "combined": {name.rsplit(" ", 2)[1]: _rates(row) for name, row in report.combined.items()},

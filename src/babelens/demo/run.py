@@ -44,13 +44,17 @@ class NoMatch:
 
 @dataclass(frozen=True, slots=True)
 class DemoReport:
-    """Rates by ``k`` (1 and 5), by language where there is one; ``samples`` are the trials shown, by task."""
+    """Rates by ``k`` (1 and 5), by language where there is one; ``samples`` are the trials shown, by task.
+
+    ``by_things`` are the rates of text to image again, all languages together, by how many things a caption names.
+    """
 
     encoder: str
     version: str
     pictures: int
     seconds: float
     text_to_image: Mapping[str, Mapping[int, Rate]]
+    by_things: Mapping[int, Mapping[int, Rate]]
     image_to_text: Mapping[str, Mapping[int, Rate]]
     image_to_image: Mapping[int, Rate]
     combined: Mapping[str, Mapping[int, Rate]]
@@ -179,6 +183,15 @@ def _report(
             for language in LANGUAGES
         }
 
+    size = {text: len(p.things) for p in gallery.pictures for text in p.captions.values()}
+
+    def by_things(asked: Sequence[Trial]) -> dict[int, dict[int, Rate]]:
+        sizes = [size[trial.query[0].text or ""] for trial in asked]
+        return {
+            count: rates([trial for trial, s in zip(asked, sizes, strict=True) if s == count], n)
+            for count in sorted(set(sizes))
+        }
+
     asked, absent = tasks["text_to_image"], tasks["no_match"]
     return DemoReport(
         encoder=encoder,
@@ -186,6 +199,7 @@ def _report(
         pictures=n,
         seconds=seconds,
         text_to_image=by_language("text_to_image"),
+        by_things=by_things(asked),
         image_to_text=by_language("image_to_text"),
         image_to_image=rates(tasks["image_to_image"], n - 1),
         combined={

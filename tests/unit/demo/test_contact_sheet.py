@@ -33,6 +33,7 @@ def report(gallery: Gallery, tmp_path: Path) -> DemoReport:
         pictures=7,
         seconds=3.2,
         text_to_image=dict.fromkeys(LANGUAGES, RATES),
+        by_things={1: RATES, 2: RATES},
         image_to_text=dict.fromkeys(LANGUAGES, RATES),
         image_to_image=RATES,
         combined={"Picture plus words": RATES, "Picture minus words": RATES},
