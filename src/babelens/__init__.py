@@ -7,13 +7,50 @@
         for hit in collection.search("un perro en la playa").hits:
             print(hit.rank, hit.score, hit.item.source.path)
 
-Names are imported when they are first used, so that ``import babelens`` costs nothing.
+What needs numpy is imported when it is first used, so that ``import babelens`` costs nothing.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
+
+from .errors import (
+    BabelensError,
+    CollectionError,
+    CollectionLockedError,
+    CollectionNotFoundError,
+    CorruptCatalogError,
+    CorruptIndexError,
+    DatasetError,
+    EncoderMismatchError,
+    FilterError,
+    InvalidQueryError,
+    MalformedDataError,
+    MissingExtraError,
+    StorageFullError,
+    TrainingError,
+    UnknownItemError,
+    UnknownLanguageError,
+    UnknownModelError,
+    UnreadableFileError,
+    WeightsUnavailableError,
+)
+from .languages import LANGUAGES, Language, get_language
+from .types import (
+    Caption,
+    EncoderFingerprint,
+    Hit,
+    IngestReport,
+    Item,
+    Query,
+    Reason,
+    SearchResult,
+    Skip,
+    Source,
+    Term,
+    Text,
+)
 
 if TYPE_CHECKING:
     from .collection import (
@@ -25,95 +62,25 @@ if TYPE_CHECKING:
         resolve_collection_path,
     )
     from .encoding import encode_image, encode_text
-    from .errors import (
-        BabelensError,
-        CollectionError,
-        CollectionLockedError,
-        CollectionNotFoundError,
-        CorruptCatalogError,
-        CorruptIndexError,
-        DatasetError,
-        EncoderMismatchError,
-        FilterError,
-        InvalidQueryError,
-        MalformedDataError,
-        MissingExtraError,
-        StorageFullError,
-        TrainingError,
-        UnknownItemError,
-        UnknownLanguageError,
-        UnknownModelError,
-        UnreadableFileError,
-        WeightsUnavailableError,
-    )
-    from .languages import LANGUAGES, Language, get_language
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
-    from .types import (
-        Caption,
-        EncoderFingerprint,
-        Hit,
-        IngestReport,
-        Item,
-        Query,
-        Reason,
-        SearchResult,
-        Skip,
-        Source,
-        Term,
-        Text,
-    )
 
-_HOMES = {
-    "collection": (
-        "Collection",
-        "CollectionInfo",
-        "ExportReport",
-        "IndexInfo",
-        "VerifyReport",
-        "resolve_collection_path",
-    ),
-    "encoding": ("encode_image", "encode_text"),
-    "errors": (
-        "BabelensError",
-        "CollectionError",
-        "CollectionLockedError",
-        "CollectionNotFoundError",
-        "CorruptCatalogError",
-        "CorruptIndexError",
-        "DatasetError",
-        "EncoderMismatchError",
-        "FilterError",
-        "InvalidQueryError",
-        "MalformedDataError",
-        "MissingExtraError",
-        "StorageFullError",
-        "TrainingError",
-        "UnknownItemError",
-        "UnknownLanguageError",
-        "UnknownModelError",
-        "UnreadableFileError",
-        "WeightsUnavailableError",
-    ),
-    "languages": ("LANGUAGES", "Language", "get_language"),
-    "models.protocols": ("Encoder", "ImageEncoder", "TextEncoder"),
-    "models.registry": ("ModelInfo", "list_models", "load_encoder"),
-    "types": (
-        "Caption",
-        "EncoderFingerprint",
-        "Hit",
-        "IngestReport",
-        "Item",
-        "Query",
-        "Reason",
-        "SearchResult",
-        "Skip",
-        "Source",
-        "Term",
-        "Text",
-    ),
+_LAZY = {
+    "Collection": "collection",
+    "CollectionInfo": "collection",
+    "Encoder": "models.protocols",
+    "ExportReport": "collection",
+    "ImageEncoder": "models.protocols",
+    "IndexInfo": "collection",
+    "ModelInfo": "models.registry",
+    "TextEncoder": "models.protocols",
+    "VerifyReport": "collection",
+    "encode_image": "encoding",
+    "encode_text": "encoding",
+    "list_models": "models.registry",
+    "load_encoder": "models.registry",
+    "resolve_collection_path": "collection",
 }
-_HOME_OF = {name: home for home, names in _HOMES.items() for name in names}
 
 __all__ = [
     "LANGUAGES",
@@ -173,10 +140,9 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("babelens")
-    home = _HOME_OF.get(name)
-    if home is None:
+    if name not in _LAZY:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{home}", __name__), name)
+    return getattr(import_module(f".{_LAZY[name]}", __name__), name)
 
 
 def __dir__() -> list[str]:
