@@ -28,7 +28,7 @@ def encode_image(
     Shape: (n, dim) float32, rows of unit length; n is 1 for a single picture. Raises
     :class:`UnreadableFileError`, :class:`UnknownModelError`.
     """
-    from .sources.images import load_image
+    from .sources.images import load_image, to_rgb
 
     encoder = _encoder(model)
     pictures = list(images) if isinstance(images, Sequence) and not isinstance(images, str) else [images]
@@ -37,7 +37,7 @@ def encode_image(
         batch = [
             load_image(picture, encoder.image_size)
             if isinstance(picture, str | Path)
-            else picture.convert("RGB")
+            else to_rgb(picture)
             for picture in pictures[start : start + _BATCH]
         ]
         parts.append(encoder.encode_prepared([encoder.prepare(picture) for picture in batch]))

@@ -338,8 +338,10 @@ class Searcher:
             return vector
         if term.image is None:
             raise InvalidQueryError("A term is either a text, a picture or the id of an item.")
+        from ..sources.images import to_rgb
+
         encoder = self._load()
-        vectors: Floats = encoder.encode_prepared([encoder.prepare(term.image)])
+        vectors: Floats = encoder.encode_prepared([encoder.prepare(to_rgb(term.image))])
         return np.asarray(vectors[0])
 
     def _checked(self, vector: Floats) -> Floats:

@@ -279,7 +279,7 @@ def _decode(image: Image, target: int | None) -> Image:
     if target is not None and image.mode in ("L", "RGB", "RGBA") and not keyed:
         factor = _reduction(image.size, target)
         image = image.reduce(factor) if factor >= 2 else image
-    rgb = _to_rgb(image)
+    rgb = to_rgb(image)
     flip = PILImage.Transpose
     turn = {
         2: flip.FLIP_LEFT_RIGHT,
@@ -301,7 +301,8 @@ def _reduction(size: tuple[int, int], target: int) -> int:
     return min(max(size) // (2 * target), 2 * min(size) // (3 * target))
 
 
-def _to_rgb(image: Image) -> Image:
+def to_rgb(image: Image) -> Image:
+    """Any Pillow picture as RGB: transparency lies on white, 16-bit and float values are scaled to 8 bits."""
     from PIL import Image as PILImage
 
     if image.mode[0] in "FI":  # F, I, I;16, I;16B …
