@@ -28,7 +28,14 @@ def pad(image: Image, size: int) -> Image:
     return canvas
 
 
-RESIZE: Final[dict[str, Callable[[Image, int], Image]]] = {"pad": pad}
+def squash(image: Image, size: int) -> Image:
+    """The whole picture made square: nothing is cut off and no border is added, but shapes are stretched."""
+    from PIL import Image as PILImage
+
+    return image.resize((size, size), PILImage.Resampling.BICUBIC, reducing_gap=3.0)
+
+
+RESIZE: Final[dict[str, Callable[[Image, int], Image]]] = {"pad": pad, "squash": squash}
 
 
 def to_pixels(image: Image, rule: str, size: int) -> NDArray[np.uint8]:

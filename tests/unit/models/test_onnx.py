@@ -12,7 +12,7 @@ from PIL import Image
 from babelens.errors import UnknownModelError, WeightsUnavailableError
 from babelens.models import registry
 from babelens.models.onnx import OnnxEncoder
-from babelens.models.preprocess import pad, standardize
+from babelens.models.preprocess import pad, squash, standardize
 from babelens.models.protocols import Encoder
 from babelens.vectors import is_unit
 
@@ -148,6 +148,15 @@ def test_pad_centres_the_whole_picture_on_white() -> None:
     assert (square[:2] == 255).all()
     assert (square[2:6] == 0).all()
     assert (square[6:] == 255).all()
+
+
+def test_squash_stretches_the_whole_picture() -> None:
+    wide = Image.new("RGB", (40, 20), (0, 0, 0))
+    wide.paste((255, 255, 255), (20, 0, 40, 20))
+    square = np.asarray(squash(wide, 8)).astype(int)
+    assert square.shape == (8, 8, 3)
+    assert (square[:, :3] < 20).all()
+    assert (square[:, 5:] > 235).all()
 
 
 def test_standardize_is_pixel_over_255_minus_mean_over_std() -> None:
