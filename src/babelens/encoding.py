@@ -35,9 +35,7 @@ def encode_image(
     parts = [np.empty((0, encoder.fingerprint.dim), dtype=np.float32)]
     for start in range(0, len(pictures), _BATCH):
         batch = [
-            load_image(picture, encoder.image_size)
-            if isinstance(picture, str | Path)
-            else to_rgb(picture)
+            load_image(picture, encoder.image_size) if isinstance(picture, str | Path) else to_rgb(picture)
             for picture in pictures[start : start + _BATCH]
         ]
         parts.append(encoder.encode_prepared([encoder.prepare(picture) for picture in batch]))

@@ -8,12 +8,37 @@ vary; identity does not. Concepts that colour or direction tells apart (flags, h
 from __future__ import annotations
 
 import math
+from dataclasses import dataclass
 
 import torch
 import torch.nn.functional as functional
 from torch import Tensor
 
 _LUMA = torch.tensor([0.299, 0.587, 0.114])
+
+
+@dataclass(frozen=True, slots=True)
+class Variety:
+    """How far training pictures stray. `scale` is the sprite's share of the canvas; a share of `small` ones is smaller
+    still (`small_scale`). `white`, `shapes`: shares of white grounds, and of grounds with a shape on them. `redraw`:
+    how often the medium changes; `erase`: how often a rectangle is hidden."""
+
+    scale: tuple[float, float]
+    white: float
+    redraw: float = 1.0
+    erase: float = 0.15
+    small: float = 0.0
+    small_scale: tuple[float, float] = (0.36, 0.7)
+    shapes: float = 0.0
+    aspect: float = 0.09
+    """Spread of the logarithm of half the change in width over height; 0.14 is a picture of 4:3 made square."""
+
+
+ROUGH = Variety(scale=(0.68, 1.12), white=0.55)
+# Nearer to what will be searched: mostly whole, on white, and seldom in another medium.
+CALM = Variety(scale=(0.75, 1.08), white=0.8, redraw=0.4, erase=0.0)
+# Also small in the picture, anywhere in it, and in front of something.
+WIDE = Variety(scale=(0.7, 1.1), white=0.35, redraw=0.5, erase=0.08, small=0.45, shapes=0.6, aspect=0.14)
 
 
 def uniform(n: int, low: float, high: float) -> Tensor:
@@ -24,22 +49,24 @@ def chance(n: int, probability: float) -> Tensor:
     return torch.rand(n) < probability
 
 
-def place(sprites: Tensor, *, scale: Tensor, shift: Tensor, flip: Tensor, wobble: float = 0.04) -> Tensor:
+def place(
+    sprites: Tensor, *, scale: Tensor, shift: Tensor, flip: Tensor, wobble: float = 0.04, aspect: float = 0.09
+) -> Tensor:
     """Draws each sprite (n, 4, s, s) scaled, rotated, sheared and bent on a transparent canvas of the same size.
 
-    `scale` (n,) is the share of the canvas, `shift` (n, 2) the centre in -1..1, `flip` (n,) bool mirrors. `wobble` is the
-    size of the smooth random bending, as a share of the canvas.
+    `scale` (n,) is the share of the canvas, `shift` (n, 2) the centre in -1..1, `flip` (n,) bool mirrors. `wobble`
+    is the size of the smooth random bending, as a share of the canvas.
     """
     n, _, side, _ = sprites.shape
     angle = torch.randn(n) * math.radians(9.0)
-    aspect = torch.exp(torch.randn(n) * 0.09)
+    stretch = torch.exp(torch.randn(n) * aspect)
     shear = torch.randn(n) * 0.09
     inverse = 1.0 / scale
     mirror = torch.where(flip, -1.0, 1.0)
     cos, sin = torch.cos(angle) * inverse, torch.sin(angle) * inverse
     theta = torch.zeros(n, 2, 3)
-    theta[:, 0, 0], theta[:, 0, 1] = mirror * cos * aspect, mirror * (sin + shear * inverse)
-    theta[:, 1, 0], theta[:, 1, 1] = -sin, cos / aspect
+    theta[:, 0, 0], theta[:, 0, 1] = mirror * cos * stretch, mirror * (sin + shear * inverse)
+    theta[:, 1, 0], theta[:, 1, 1] = -sin, cos / stretch
     theta[:, :, 2] = -(theta[:, :, :2] @ shift[:, :, None]).squeeze(2)
     grid = functional.affine_grid(theta, [n, 4, side, side], align_corners=False)
     # Smooth bending: a coarse grid of random offsets, enlarged. It also turns waving flags into flat ones and back.
@@ -49,7 +76,13 @@ def place(sprites: Tensor, *, scale: Tensor, shift: Tensor, flip: Tensor, wobble
     grid = grid + bend.permute(0, 2, 3, 1)
     # Colour is multiplied by alpha before it is interpolated: transparent pixels carry no colour of their own.
     alpha = sprites[:, 3:]
-    drawn = functional.grid_sample(torch.cat([sprites[:, :3] * alpha, alpha], 1), grid, align_corners=False)
+    premultiplied = torch.cat([sprites[:, :3] * alpha, alpha], 1)
+    shrunk = scale < 0.6
+    if shrunk.any():
+        # Bilinear sampling skips pixels when it shrinks; average them first.
+        halved = functional.avg_pool2d(premultiplied[shrunk], 2)
+        premultiplied[shrunk] = functional.interpolate(halved, (side, side), mode="bilinear")
+    drawn = functional.grid_sample(premultiplied, grid, align_corners=False)
     return torch.cat([drawn[:, :3] / drawn[:, 3:].clamp(min=1e-3), drawn[:, 3:]], 1)
 
 
@@ -123,6 +156,31 @@ def grounds(n: int, side: int, *, white: float = 0.55) -> Tensor:
     coarse = torch.where(light, 1 - (1 - coarse) * 0.4, coarse)
     coarse = torch.where(chance(n, white)[:, None, None, None], torch.ones(()), coarse)
     return functional.interpolate(coarse, (side, side), mode="bilinear", align_corners=True).clamp(0, 1)
+
+
+def shapes(ground: Tensor, probability: float) -> Tensor:
+    """Some grounds (n, 3, s, s) with one large shape on them: a disc, an arch, a hill or horizon, or stripes."""
+    if not probability:
+        return ground
+    n, _, side, _ = ground.shape
+    axis = torch.linspace(-1, 1, side)
+    x, y = axis[None, None, :], axis[None, :, None]  # y grows downward
+    cx, cy, radius, wave = (
+        uniform(n, low, high)[:, None, None]
+        for low, high in ((-0.4, 0.4), (-0.4, 0.4), (0.35, 1.0), (-0.4, 0.4))
+    )
+    disc = (x - cx).square() + (y - cy).square() < radius.square()
+    arch = disc | (((x - cx).abs() < radius) & (y > cy))
+    hill = y > 1.2 * cy + 0.2 + wave * torch.cos(2 * (x - cx))
+    stripes = torch.sin((x * torch.cos(4 * cx) + y * torch.sin(4 * cx)) * (4 + 6 * radius)) > 0
+    kinds = torch.stack([disc, arch, hill, stripes])  # (4, n, s, s)
+    # Stripes are the rarest.
+    kind = torch.randint(0, 10, (n,)) // 3
+    inside = kinds[kind, torch.arange(n)]
+    inside &= chance(n, probability)[:, None, None]
+    strength = uniform(n, 0.15, 0.8)[:, None, None, None]
+    other = ground + strength * (torch.rand(n, 3, 1, 1) - ground)
+    return torch.where(inside[:, None], other, ground)
 
 
 def over(ground: Tensor, rgba: Tensor) -> Tensor:
@@ -202,25 +260,26 @@ def erase(rgb: Tensor, probability: float = 0.15) -> Tensor:
     return torch.where(hole[:, None], torch.rand(n, 3, 1, 1), rgb)
 
 
-def single(sprites: Tensor, *, spare_colour: Tensor, may_flip: Tensor, calm: bool = False) -> Tensor:
-    """One training picture (n, 3, s, s) in 0..1 from each sprite (n, 4, s, s).
-
-    `calm` pictures are nearer to what will be searched: mostly whole, on white, and seldom in another medium.
-    """
+def single(sprites: Tensor, *, spare_colour: Tensor, may_flip: Tensor, variety: Variety = ROUGH) -> Tensor:
+    """One training picture (n, 3, s, s) in 0..1 from each sprite (n, 4, s, s)."""
     n, _, side, _ = sprites.shape
     spare = spare_colour & ~chance(n, 0.05)
-    scale = uniform(n, 0.75, 1.08) if calm else uniform(n, 0.68, 1.12)
+    scale = uniform(n, *variety.scale)
+    if variety.small:
+        scale = torch.where(chance(n, variety.small), uniform(n, *variety.small_scale), scale)
     room = (1 - scale).abs() + 0.06
     shift = (torch.rand(n, 2) * 2 - 1) * room[:, None]
-    rgba = place(sprites, scale=scale, shift=shift, flip=may_flip & chance(n, 0.25))
+    rgba = place(sprites, scale=scale, shift=shift, flip=may_flip & chance(n, 0.25), aspect=variety.aspect)
     rgba = torch.cat([recolour(rgba[:, :3], spare), rgba[:, 3:]], 1)
     rgba = outline(shade(rgba))
-    picture = over(shadow(grounds(n, side, white=0.8 if calm else 0.55), rgba), rgba)
-    picture = redraw(picture, spare, share=0.4 if calm else 1.0)
-    return picture if calm else erase(picture)
+    ground = shapes(grounds(n, side, white=variety.white), variety.shapes)
+    picture = redraw(over(shadow(ground, rgba), rgba), spare, share=variety.redraw)
+    return erase(picture, variety.erase) if variety.erase else picture
 
 
-def scene(sprites: Tensor, present: Tensor, *, spare_colour: Tensor, may_flip: Tensor) -> Tensor:
+def scene(
+    sprites: Tensor, present: Tensor, *, spare_colour: Tensor, may_flip: Tensor, variety: Variety = ROUGH
+) -> Tensor:
     """Pictures (n, 3, s, s) of several sprites each: `sprites` (n, k, 4, s, s), `present` (n, k) bool.
 
     Sprites stand side by side, above each other or in corners, and may overlap a little.
@@ -239,12 +298,13 @@ def scene(sprites: Tensor, present: Tensor, *, spare_colour: Tensor, may_flip: T
         shift=centre.flatten(0, 1),
         flip=may_flip.flatten() & chance(n * k, 0.25),
         wobble=0.03,
+        aspect=variety.aspect,
     )
     flat = torch.cat([recolour(flat[:, :3], spare_colour.flatten()), flat[:, 3:]], 1)
     layers = outline(flat).view(n, k, 4, side, side)
-    picture = grounds(n, side, white=0.25)
+    picture = shapes(grounds(n, side, white=0.25), variety.shapes)
     for layer in range(k):
         rgba = layers[:, layer]
         rgba = torch.cat([rgba[:, :3], rgba[:, 3:] * present[:, layer, None, None, None]], 1)
         picture = over(shadow(picture, rgba), rgba)
-    return redraw(picture, spare_colour.any(1))
+    return redraw(picture, spare_colour.any(1), share=variety.redraw)

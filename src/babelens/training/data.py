@@ -40,6 +40,15 @@ class Batch:
     text_sets: Tensor
 
 
+@dataclass(frozen=True)
+class Captions:
+    """Token ids and mask (n, L), and the concepts named, (n, 3) int64, sorted, -1 padded."""
+
+    ids: Tensor
+    mask: Tensor
+    sets: Tensor
+
+
 class Pictographs:
     """A data set held in memory: `sprites[style]` is (concepts, 4, s, s) uint8.
 
@@ -98,6 +107,19 @@ class Pictographs:
         rgba = self.sprites[style].float() / 255
         return normalise_pixels(augment.over(torch.ones(len(rgba), 3, self.size, self.size), rgba))
 
+    def redrawn(self, style: str, *, seed: int = 0) -> Tensor:
+        """Every concept of a style once, changed at random as in training; shaped like `plain`."""
+        torch.manual_seed(seed)
+        parts = [
+            augment.single(
+                self.sprites[style][rows].float() / 255,
+                spare_colour=self.colour_matters[rows],
+                may_flip=self.may_flip[rows],
+            )
+            for rows in torch.arange(len(self)).split(256)
+        ]
+        return normalise_pixels(torch.cat(parts))
+
 
 def normalise_pixels(rgb: Tensor) -> Tensor:
     return (rgb - torch.tensor(MEAN)[:, None, None]) / torch.tensor(STD)[:, None, None]
@@ -153,7 +175,7 @@ def draw_batch(
     styles: Sequence[str],
     seed: int,
     step: int,
-    calm: bool = False,
+    variety: augment.Variety = augment.ROUGH,
 ) -> Batch:
     """The batch of a step. Pictures and captions are in the same order of concepts, scenes last."""
     rng = np.random.default_rng((seed, step))
@@ -165,14 +187,16 @@ def draw_batch(
     chosen = order[first : first + data.concepts]
 
     usable = np.stack([dataset.usable[s] for s in styles])  # (styles, concepts)
-    pictures, which, captions = [], [], []
+    pictures: list[Tensor] = []
+    which: list[int] = []
+    captions: list[list[int]] = []
     for concept in chosen:
         open_styles = np.flatnonzero(usable[:, concept])
         if not len(open_styles):
             open_styles = np.arange(len(styles))
         elif len(open_styles) > 2 and rng.random() < 0.5:
             # Line art is a second version of a style that is there already: half its share.
-            open_styles = np.array([i for i in open_styles if styles[i] != "openmoji-black"])
+            open_styles = np.array([i for i in open_styles.tolist() if styles[i] != "openmoji-black"])
         pair = rng.permutation(open_styles)[:2]
         if len(pair) == 1:
             pair = np.repeat(pair, 2)
@@ -185,19 +209,36 @@ def draw_batch(
         torch.stack(pictures).float() / 255,
         spare_colour=dataset.colour_matters[index],
         may_flip=dataset.may_flip[index],
-        calm=calm,
+        variety=variety,
     )
     sets = torch.full((len(which), 3), -1, dtype=torch.int64)
     sets[:, 0] = index
     text_sets = sets
     if data.scenes:
-        scene_pixels, scene_sets, scene_captions = _scenes(dataset, writer, data, styles, usable, rng)
+        scene_pixels, scene_sets, scene_captions = _scenes(
+            dataset, writer, data, styles, usable, rng, variety
+        )
         pixels = torch.cat([pixels, scene_pixels])
         sets = torch.cat([sets, scene_sets])
         text_sets = torch.cat([text_sets, scene_sets])
         captions.extend(scene_captions)
     ids, mask = pad(captions)
     return Batch(normalise_pixels(pixels), sets, torch.from_numpy(ids), torch.from_numpy(mask), text_sets)
+
+
+def draw_captions(writer: CaptionWriter, *, count: int, scenes: float, seed: int, step: int) -> Captions:
+    """Captions without pictures for a step; a share of `scenes` of them names two or three concepts."""
+    rng = np.random.default_rng((seed, 1 << 41, step))
+    torch.manual_seed(int(rng.integers(2**62)))
+    sets = torch.full((count, 3), -1, dtype=torch.int64)
+    rows = []
+    for row in range(count):
+        size = 1 if rng.random() >= scenes else int(rng.integers(2, 4))
+        chosen = rng.choice(len(writer.concepts), size, replace=False)
+        rows.append(writer.caption([int(i) for i in chosen], rng))
+        sets[row, :size] = torch.from_numpy(np.sort(chosen))
+    ids, mask = pad(rows)
+    return Captions(torch.from_numpy(ids), torch.from_numpy(mask), sets)
 
 
 def _scenes(
@@ -207,10 +248,11 @@ def _scenes(
     styles: Sequence[str],
     usable: npt.NDArray[np.bool_],
     rng: np.random.Generator,
+    variety: augment.Variety,
 ) -> tuple[Tensor, Tensor, list[list[int]]]:
     sets = torch.full((data.scenes, 3), -1, dtype=torch.int64)
     sprites = torch.zeros(data.scenes, 3, 4, dataset.size, dataset.size)
-    captions = []
+    captions: list[list[int]] = []
     for row in range(data.scenes):
         count = 2 if rng.random() < 0.6 else 3
         chosen = rng.permutation(len(dataset))[:count]
@@ -226,5 +268,6 @@ def _scenes(
         sets >= 0,
         spare_colour=dataset.colour_matters[known] & (sets >= 0),
         may_flip=dataset.may_flip[known],
+        variety=variety,
     )
     return pixels, sets, captions

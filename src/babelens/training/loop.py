@@ -14,7 +14,7 @@ import os
 import time
 from collections.abc import Mapping
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -31,7 +31,8 @@ except ImportError as error:
 from babelens.models.ngrams import NgramTokenizer
 
 from . import losses
-from .data import Batch, CaptionWriter, Pictographs, draw_batch
+from .augment import CALM, ROUGH, WIDE
+from .data import Batch, CaptionWriter, Pictographs, draw_batch, draw_captions
 from .recipe import Optim, Recipe, load_recipe
 from .towers import TwoTower
 from .validate import Matrix, Recall, recall, separation
@@ -114,6 +115,7 @@ class Trainer:
         self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
         self.optimizer = make_optimizer(self.model, recipe.optim)
+        self.image_means: Tensor | None = None
         self.step = 0
         self.seconds = 0.0
 
@@ -121,14 +123,19 @@ class Trainer:
 
     def draw(self, step: int) -> Batch:
         recipe = self.recipe
+        data, variety = recipe.data, ROUGH
+        if step >= recipe.run.steps:
+            data, variety = replace(data, scenes=recipe.widen.scenes), WIDE
+        elif step >= recipe.run.steps * (1 - data.calm):
+            variety = CALM
         return draw_batch(
             self.dataset(step),
             self.writer,
-            recipe.data,
+            data,
             styles=recipe.training_styles,
             seed=recipe.run.seed,
             step=step,
-            calm=step >= recipe.run.steps * (1 - recipe.data.calm),
+            variety=variety,
         )
 
     def dataset(self, step: int) -> Pictographs:
@@ -171,9 +178,15 @@ class Trainer:
 
     def train_step(self) -> dict[str, float]:
         optim = self.recipe.optim
+        widen, first = self.recipe.widen, self.recipe.run.steps
+        if self.step == first:
+            self._continue_from_average()
         batch = self.draw(self.step)
         self.model.train()
-        rate = learning_rate(self.step, self.recipe.run.steps, optim)
+        if self.step < first:
+            rate = learning_rate(self.step, first, lr=optim.lr, warmup=optim.warmup)
+        else:
+            rate = learning_rate(self.step - first, widen.steps, lr=widen.lr, warmup=widen.warmup)
         for group in self.optimizer.param_groups:
             group["lr"] = rate
         terms = self.losses(batch)
@@ -191,6 +204,63 @@ class Trainer:
         self.step += 1
         self._update_average()
         return {"loss": total.item(), **{name: value.item() for name, value in terms.items()}, "lr": rate}
+
+    def polish_step(self) -> dict[str, float]:
+        """One step of the text tower alone: captions against the image tower's own means, and the prototypes."""
+        polish, first = self.recipe.polish, self.recipe.run.steps + self.recipe.widen.steps
+        if self.image_means is None:
+            self.image_means = self._means_of_pictures()
+        if self.step == first:
+            self._continue_from_average()
+        writer = CaptionWriter(
+            self.full.concepts,
+            replace(self.recipe.data, phrases=polish.phrases, keywords=polish.keywords),
+            self.tokenizer,
+        )
+        drawn = draw_captions(
+            writer, count=polish.captions, scenes=polish.scenes, seed=self.recipe.run.seed, step=self.step
+        )
+        self.model.train()
+        share = (self.step - first) / polish.steps
+        for group in self.optimizer.param_groups:
+            group["lr"] = polish.lr * 0.5 * (1 + math.cos(math.pi * share))
+        sets = drawn.sets.to(self.device)
+        texts = self.model.text(drawn.ids.to(self.device), drawn.mask.to(self.device))
+        scale = float(self.model.log_scale.detach().exp())
+        terms = {
+            "means": losses.prototype_loss(texts, self.image_means, sets, scale=scale),
+            "prototypes": losses.prototype_loss(
+                texts, self.model.prototypes.detach(), sets, scale=self.recipe.loss.prototype_scale
+            ),
+        }
+        loss = torch.stack(list(terms.values())).sum()
+        if not torch.isfinite(loss):
+            raise TrainingError(
+                f"The loss is not finite at step {self.step}, in the polish of the text tower."
+            )
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optim.clip)
+        self.optimizer.step()
+        self.step += 1
+        self._update_average()
+        return {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
+
+    def _continue_from_average(self) -> None:
+        """A new stage starts from the averaged weights: they are the better model."""
+        self.model.load_state_dict(self.average.state_dict())
+
+    @torch.no_grad()
+    def _means_of_pictures(self) -> Tensor:
+        """Where the image tower puts each concept: the mean over training styles, plain and redrawn, (c, dim)."""
+        # A trace of the prototype, for the concept that no style draws distinctly.
+        total = 1e-3 * self.average.prototypes
+        for style in self.recipe.training_styles:
+            usable = torch.from_numpy(self.full.usable[style]).to(self.device)
+            for pixels in (self.full.plain(style), self.full.redrawn(style)):
+                rows = [self.average.image(part.to(self.device)) for part in pixels.split(256)]
+                total += torch.cat(rows) * usable[:, None]
+        return total
 
     @torch.no_grad()
     def _update_average(self) -> None:
@@ -215,10 +285,12 @@ class Trainer:
         if self.step == 0:
             recalls = self._validate_and_log({})
             self._check_chance(recalls)
-        end = run.steps if stop_after is None else min(run.steps, stop_after)
+        pictured = run.steps + self.recipe.widen.steps
+        total = pictured + self.recipe.polish.steps
+        end = total if stop_after is None else min(total, stop_after)
         pictures = 2 * self.recipe.data.concepts + self.recipe.data.scenes
         bar = tqdm(
-            total=run.steps,
+            total=total,
             initial=self.step,
             desc="train",
             unit="img",
@@ -229,11 +301,11 @@ class Trainer:
         with bar:
             while self.step < end:
                 start = time.perf_counter()
-                values = self.train_step()
+                values = self.train_step() if self.step < pictured else self.polish_step()
                 self.seconds += time.perf_counter() - start
                 bar.update(1)
                 bar.set_postfix(loss=f"{values['loss']:.2f}", refresh=False)
-                last = self.step == run.steps
+                last = self.step in (run.steps, pictured, total)
                 if last or self.step % run.validate_every == 0:
                     recalls = self._validate_and_log(values)
                     mean = np.mean([r.text_to_image_1 for r in recalls.values()])
@@ -243,12 +315,13 @@ class Trainer:
         return recalls or self.validate()
 
     @torch.no_grad()
-    def vectors(self, style: str) -> tuple[Matrix, dict[str, Matrix]]:
+    def vectors(self, style: str, *, redrawn: bool = False) -> tuple[Matrix, dict[str, Matrix]]:
         """Vectors of the averaged model: pictures of a style (n, dim), and names by language (n, dim).
 
-        The pictures have the size that is in use at this step of the run.
+        The pictures have the size that is in use at this step of the run; `redrawn` changes them as in training.
         """
-        pixels = self.dataset(self.step).plain(style)
+        dataset = self.dataset(self.step)
+        pixels = dataset.redrawn(style) if redrawn else dataset.plain(style)
         parts = []
         for chunk in pixels.split(256):
             # float32, as it will be served
@@ -335,7 +408,8 @@ class Trainer:
 
 def make_optimizer(model: torch.nn.Module, optim: Optim) -> torch.optim.AdamW:
     """AdamW; weight decay only on matrices and kernels, not on norms, biases, temperatures and n-gram vectors."""
-    decayed, free = [], []
+    decayed: list[Tensor] = []
+    free: list[Tensor] = []
     for name, parameter in model.named_parameters():
         plain = parameter.ndim < 2 or name.startswith(("text.table", "text.weight", "prototypes"))
         (free if plain else decayed).append(parameter)
@@ -346,12 +420,12 @@ def make_optimizer(model: torch.nn.Module, optim: Optim) -> torch.optim.AdamW:
     return torch.optim.AdamW(groups, lr=optim.lr, betas=(0.9, 0.98), fused=True)
 
 
-def learning_rate(step: int, steps: int, optim: Optim) -> float:
-    """Linear warm-up to `optim.lr`, then a half cosine to 1 % of it."""
-    if step < optim.warmup:
-        return optim.lr * (step + 1) / optim.warmup
-    share = (step - optim.warmup) / max(1, steps - optim.warmup)
-    return optim.lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
+def learning_rate(step: int, steps: int, *, lr: float, warmup: int) -> float:
+    """Linear warm-up to `lr`, then a half cosine to 1 % of it."""
+    if step < warmup:
+        return lr * (step + 1) / warmup
+    share = (step - warmup) / max(1, steps - warmup)
+    return lr * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * share)))
 
 
 def autocast(device: torch.device) -> AbstractContextManager[Any]:

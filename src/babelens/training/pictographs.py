@@ -136,7 +136,9 @@ def build(
             + "\nnpm packages are looked for in node_modules here and above, or where --npm DIR points."
         )
     twemoji, openmoji = found["@twemoji/svg"], found["openmoji"]
-    assert twemoji is not None and openmoji is not None and font_path is not None
+    assert twemoji is not None
+    assert openmoji is not None
+    assert font_path is not None
 
     files = {
         "twemoji": _svg_files(twemoji),

@@ -86,6 +86,30 @@ class Loss:
 
 
 @dataclass(frozen=True, slots=True)
+class Widen:
+    """After the run: both towers once more at full size, with small sprites, busy grounds and more scenes."""
+
+    steps: int = 0
+    lr: float = 3e-3
+    warmup: int = 40
+    scenes: int = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Polish:
+    """After the run: the text tower alone, against the finished image tower. Captions are cheap, pictures are not."""
+
+    steps: int = 0
+    lr: float = 2e-3
+    captions: int = 512
+    """Captions per step."""
+    scenes: float = 0.35
+    """Share of captions that name two or three concepts."""
+    phrases: float = 0.4
+    keywords: float = 0.15
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     name: str = "mini"
     weights: str = "int8"
@@ -99,6 +123,8 @@ class Recipe:
     model: Model = field(default_factory=Model)
     optim: Optim = field(default_factory=Optim)
     loss: Loss = field(default_factory=Loss)
+    widen: Widen = field(default_factory=Widen)
+    polish: Polish = field(default_factory=Polish)
     export: Export = field(default_factory=Export)
 
     @property
@@ -109,6 +135,9 @@ class Recipe:
         """Hex digest of every value that changes the result; checkpoints of another recipe are refused."""
         values = dataclasses.asdict(self)
         values["export"] = {}
+        for stage in ("widen", "polish"):
+            if not values[stage]["steps"]:
+                del values[stage]
         values["data"]["path"] = ""
         for key in ("validate_every", "checkpoint_every", "threads"):
             del values["run"][key]
@@ -121,6 +150,8 @@ _TABLES: dict[str, type] = {
     "model": Model,
     "optim": Optim,
     "loss": Loss,
+    "widen": Widen,
+    "polish": Polish,
     "export": Export,
 }
 

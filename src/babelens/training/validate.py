@@ -32,7 +32,8 @@ class Recall:
 def ranks(scores: Matrix) -> npt.NDArray[np.int64]:
     """The rank from 0 of candidate i for query i, (n,); ties count against it."""
     own = np.diagonal(scores)[:, None]
-    return (scores >= own).sum(1) - 1
+    better: npt.NDArray[np.int64] = (scores >= own).sum(1) - 1
+    return better
 
 
 def interval(hits: npt.NDArray[np.bool_], *, seed: int = 0, samples: int = 1000) -> tuple[float, float]:
@@ -86,7 +87,7 @@ def separation(queries: Matrix, candidates: Matrix) -> Separation:
     both = np.concatenate([present, absent])
     order = both.argsort(kind="stable").argsort(kind="stable").astype(np.float64)
     # Ties (a query whose best is not its target scores the same twice) share their mean rank.
-    values, inverse, counts = np.unique(both, return_inverse=True, return_counts=True)
+    _, inverse, counts = np.unique(both, return_inverse=True, return_counts=True)
     order = (np.bincount(inverse, weights=order) / counts)[inverse]
     n = len(present)
     auc = (order[:n].sum() - n * (n - 1) / 2) / (n * n)  # Mann-Whitney U / n^2

@@ -58,7 +58,7 @@ def test_folder_describes_itself(trainer: Trainer, shapes: Path, tmp_path: Path)
     config = json.loads((out / "encoder.json").read_text(encoding="utf-8"))
     assert (config["format"], config["dim"], config["image"]["size"]) == (1, 16, 24)
     assert config["text"]["tokenizer"] == trainer.tokenizer.to_config()
-    assert set(config["calibration"]["text_to_image"]) == {
+    assert set(config["calibration"]["measured"]["text_to_image"]) == {
         "matched_mean",
         "matched_std",
         "unmatched_mean",

@@ -16,7 +16,7 @@ pytest.importorskip("onnxscript")
 
 from babelens.errors import TrainingError  # noqa: E402
 from babelens.training.loop import LOG, Trainer, learning_rate, train  # noqa: E402
-from babelens.training.recipe import Optim, load_recipe  # noqa: E402
+from babelens.training.recipe import load_recipe  # noqa: E402
 from babelens.training.towers import mix_style  # noqa: E402
 
 
@@ -42,10 +42,31 @@ def test_resumed_run_ends_like_an_undisturbed_one(shapes: Path, recipe_file: Pat
     assert steps == [0, 4, 8]
 
 
+def test_resuming_in_a_later_stage_changes_nothing(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    stages = {"widen.steps": 4, "widen.scenes": 6, "polish.steps": 3, "polish.captions": 16}
+    train(recipe_file, out=whole, data=shapes, progress=False, overrides=stages)
+    for steps in (10, 14):
+        train(
+            recipe_file,
+            out=parts,
+            data=shapes,
+            progress=False,
+            resume=True,
+            overrides=stages,
+            stop_after=steps,
+        )
+    train(recipe_file, out=parts, data=shapes, progress=False, resume=True, overrides=stages)
+    same(whole, parts)
+
+
 def test_killed_run_resumes(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train(recipe_file, out=whole, data=shapes, progress=False)
-    code = "import sys;from babelens.training.loop import train;train(sys.argv[1],out=sys.argv[2],data=sys.argv[3],progress=False)"
+    code = (
+        "import sys; from babelens.training.loop import train; "
+        "train(sys.argv[1], out=sys.argv[2], data=sys.argv[3], progress=False)"
+    )
     process = subprocess.Popen([sys.executable, "-c", code, str(recipe_file), str(killed), str(shapes)])
     deadline = time.monotonic() + 60
     while not (killed / "checkpoint.pt").exists() and process.poll() is None:
@@ -118,11 +139,13 @@ def test_batch_pairs_two_styles_and_two_captions(shapes: Path, recipe_file: Path
 
 
 def test_learning_rate_warms_up_and_decays() -> None:
-    optim = Optim(lr=1.0, warmup=10)
-    assert learning_rate(0, 100, optim) == pytest.approx(0.1)
-    assert learning_rate(10, 100, optim) == pytest.approx(1.0)
-    assert learning_rate(55, 100, optim) == pytest.approx(0.01 + 0.99 * 0.5)
-    assert learning_rate(100, 100, optim) == pytest.approx(0.01)
+    def rate(step: int) -> float:
+        return learning_rate(step, 100, lr=1.0, warmup=10)
+
+    assert rate(0) == pytest.approx(0.1)
+    assert rate(10) == pytest.approx(1.0)
+    assert rate(55) == pytest.approx(0.01 + 0.99 * 0.5)
+    assert rate(100) == pytest.approx(0.01)
 
 
 def test_mix_style_changes_statistics_but_not_the_drawing() -> None:
@@ -136,3 +159,27 @@ def test_mix_style_changes_statistics_but_not_the_drawing() -> None:
 
     assert torch.allclose(plain(x), plain(y), atol=1e-3)
     assert torch.equal(mix_style(x, 0.0), x)
+
+
+def test_polish_trains_the_text_tower_alone(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
+    polish = {"polish.steps": 6, "polish.captions": 16}
+    whole, parts = tmp_path / "whole", tmp_path / "parts"
+    train(recipe_file, out=whole, data=shapes, progress=False, overrides=polish)
+    for steps in (8, 11):
+        train(
+            recipe_file,
+            out=parts,
+            data=shapes,
+            progress=False,
+            resume=True,
+            stop_after=steps,
+            overrides=polish,
+        )
+        if steps == 8:
+            before = weights(parts)
+    after = weights(parts)
+    changed = {name for name, value in after.items() if not torch.equal(value, before[name])}
+    assert {name for name in changed if name.startswith("average.")} >= {"average.text.table.weight"}
+    assert not any(name.startswith(("average.image", "average.prototypes")) for name in changed)
+    train(recipe_file, out=parts, data=shapes, progress=False, resume=True, overrides=polish)
+    same(whole, parts)
