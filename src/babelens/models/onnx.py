@@ -7,6 +7,7 @@ is first used, so a search by words never pays for the image tower.
 from __future__ import annotations
 
 import json
+import os
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -183,6 +184,9 @@ def _three(values: Sequence[float]) -> tuple[float, float, float]:
 
 
 def _open_session(path: Path, threads: int) -> Any:
+    # ONNX Runtime 1.31 writes a device id into the home directory and reports its use, unless this is set before
+    # it is imported; its own disable_telemetry_events() comes too late. Nothing may leave the user's machine.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
