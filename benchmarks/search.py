@@ -125,14 +125,14 @@ def _collection(cache: Path, n: int, vectors: np.ndarray) -> Path:
     if times.exists():
         return path
     names = [f"/pictures/{row:08d}.jpg" for row in range(n)]
-    progress = _Progress(f"{n:,} vectors: catalog", n)
+    progress = _Progress(f"{n:,} vectors: catalog")
     with Collection.open(path) as collection:
         collection.import_vectors(vectors[:1], names[:1], encoder=ENCODER)
     with Catalog.open(path) as catalog, catalog.writing():
         (number,) = catalog.encoders()
         import_rows(catalog, number, vectors, names, progress=progress)
         catalog_s = progress.done()
-        progress = _Progress(f"{n:,} vectors: index", n)
+        progress = _Progress(f"{n:,} vectors: index")
         FreshIndex(catalog, number, DIM, "image").maintain(progress=progress)
     times.write_text(json.dumps({"catalog_s": catalog_s, "index_s": progress.done()}))
     return path
@@ -141,16 +141,18 @@ def _collection(cache: Path, n: int, vectors: np.ndarray) -> Path:
 class _Progress:
     """Tells on stderr how far a long step is, at most every five seconds."""
 
-    def __init__(self, step: str, total: int) -> None:
-        self.step, self.total = step, total
+    def __init__(self, step: str) -> None:
+        self.step = step
         self.start = self.told = time.perf_counter()
 
-    def __call__(self, done: int) -> None:
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None:
         now = time.perf_counter()
-        if now - self.told >= 5:
+        if total and now - self.told >= 5:
             self.told = now
-            left = (now - self.start) * (self.total - done) / max(done, 1)
-            print(f"{self.step} {100 * done // self.total} %, {left:.0f} s left", file=sys.stderr, flush=True)
+            left = (now - self.start) * (total - done) / max(done, 1)
+            print(
+                f"{self.step} {100 * done // total} %, {left:.0f} s left {note}", file=sys.stderr, flush=True
+            )
 
     def done(self) -> float:
         return time.perf_counter() - self.start

@@ -14,19 +14,19 @@ import json
 import os
 import random
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
 from .errors import DatasetError, MalformedDataError, UnreadableFileError
+from .types import Progress
 
 SPLITS: Final = ("train", "val", "test")
 # Karpathy's files call the pictures that may be added to the training set "restval".
 _KARPATHY: Final = {"train": "train", "restval": "train", "val": "val", "test": "test"}
 
 Severity = Literal["error", "warning"]
-Progress = Callable[[int, int | None], None]
 
 
 @dataclass(frozen=True, slots=True)

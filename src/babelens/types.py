@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Protocol
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -14,6 +14,12 @@ Origin = Literal["human", "caption-model", "translation", "ocr", "filename", "al
 Status = Literal["ok", "fallback", "empty", "wrong-script", "failed"]
 Mode = Literal["vector", "text", "hybrid"]
 Modality = Literal["image", "text"]
+
+
+class Progress(Protocol):
+    """Called often, from the main thread: how much is done, of how much if that is known, and a remark."""
+
+    def __call__(self, done: int, total: int | None = None, note: str = "") -> None: ...
 
 
 @dataclass(frozen=True, slots=True)

@@ -190,6 +190,14 @@ def test_plus_and_minus_steer(tmp_path: Path, pictures: Path, encoder: FakeEncod
         assert name_of(without.hits[0]) not in ("orange", "red")
 
 
+def test_plus_and_minus_take_files_and_a_lone_word_is_a_list_of_one(
+    collection: Collection, pictures: Path
+) -> None:
+    query = collection.search("sea", plus="night", minus=[pictures / "red.png"]).query  # type: ignore[arg-type]
+    assert [(term.text, term.weight) for term in query.terms] == [("sea", 1), ("night", 1), (None, -1)]
+    assert query.terms[2].item_id is not None, "the vector of a file that is indexed is known"
+
+
 def test_minus_words_drop_documents_that_hold_them_all(tmp_path: Path, encoder: FakeEncoder) -> None:
     folder = tmp_path / "p"
     folder.mkdir()

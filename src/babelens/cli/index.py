@@ -131,9 +131,7 @@ def import_(vectors_file: str, ids_file: str, encoder: str, collection: str, as_
         before = len(opened)
         try:
             with reporting("Importing", "vectors") as reporter:
-                report = opened.import_vectors(
-                    vectors, ids, encoder=encoder, progress=lambda done: reporter.update(done, len(ids))
-                )
+                report = opened.import_vectors(vectors, ids, encoder=encoder, progress=reporter.update)
         except KeyboardInterrupt:
             raise Interrupted(_kept(opened, before)) from None
         _print_report(report, opened, as_json=as_json)

@@ -93,13 +93,13 @@ def remove(items: tuple[str, ...], collection: str, as_json: bool) -> None:
 def compact(collection: str, as_json: bool) -> None:
     """Give unused space back to the disk."""
     from ..collection import Collection
-    from .progress import waiting
+    from .progress import reporting
     from .render import print_json, size
 
     with Collection.open(collection, create=False) as opened:
         before = _bytes_below(opened.path)
-        with waiting("Compacting"):
-            opened.compact()
+        with reporting("Compacting", "vectors") as reporter:
+            opened.compact(progress=reporter.update)
         after = _bytes_below(opened.path)
     if as_json:
         print_json({"bytes_before": before, "bytes_after": after})
@@ -170,7 +170,8 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
     yield "items", f"{info.items:,}" + (f" ({_counts(info.kinds)})" if info.kinds else "")
     yield "files", _counts(info.files)
     yield "texts", _counts(info.texts)
-    yield "written by", _counts(info.origins)
+    if info.origins:
+        yield "written by", _counts(info.origins)
     if set(info.text_status) - {"ok"}:
         yield "text status", _counts(info.text_status)
     if info.encoder is None:

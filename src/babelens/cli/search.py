@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -21,7 +22,7 @@ from .options import (
 
 if TYPE_CHECKING:
     from ..collection import Collection
-    from ..types import Hit, SearchResult, Text
+    from ..types import Hit, SearchResult, Term, Text
 
 # What a person calls the rankings of `Reason`.
 _MATCHED = {"image": "picture", "caption": "caption", "words": "words"}
@@ -32,8 +33,12 @@ _MATCH = 0.5  # the probability from which a match is more likely than luck
 @click.argument("text", required=False)
 @collection_option
 @click.option("--image", type=FILE, help="Search with a picture, alone or together with the text.")
-@click.option("--plus", metavar="TEXT", multiple=True, help="Pull the results towards this. Repeatable.")
-@click.option("--minus", metavar="TEXT", multiple=True, help="Push the results away from this. Repeatable.")
+@click.option(
+    "--plus", metavar="TEXT[^WEIGHT]", multiple=True, help="Pull the results towards this. Repeatable."
+)
+@click.option(
+    "--minus", metavar="TEXT[^WEIGHT]", multiple=True, help="Push the results away from this. Repeatable."
+)
 @click.option(
     "--minus-image", type=FILE, multiple=True, help="Push the results away from this picture. Repeatable."
 )
@@ -78,7 +83,7 @@ def search(
 
     \b
     babelens search "un perro en la playa"
-    babelens search "a red car" --minus people -k 5
+    babelens search "a red car" --minus people^0.5 -k 5
     babelens search --image photo.jpg --plus "at night"
 
     SCORE is the cosine between the query and the picture's vector: higher is better, and comparable only
@@ -96,12 +101,11 @@ def search(
         Collection.open(collection, model=model, create=False, read_only=True) as opened,
         waiting("Searching"),
     ):
-        unwanted = [*minus, *map(_picture, minus_image)]
         result = opened.search(
             text,
             image=image,
-            plus=plus,
-            minus=unwanted,
+            plus=[_term(value) for value in plus],
+            minus=[*map(_term, minus), *map(Path, minus_image)],
             language=language,
             k=k,
             mode=mode,
@@ -187,10 +191,15 @@ def _no_captions(language: str, texts: Mapping[str, int]) -> str:
     return f"{line} There are some in {', '.join(texts)}." if texts else f"{line} There are none at all."
 
 
-def _picture(path: str) -> Any:
-    from ..sources.images import load_image
+def _term(value: str) -> Term:
+    """``people^0.5`` is the text "people" with a weight of 0.5, as in Lucene's query syntax."""
+    from ..types import Term
 
-    return load_image(path, None)
+    text, mark, weight = value.rpartition("^")
+    try:
+        return Term(text=text, weight=float(weight)) if mark else Term(text=value)
+    except ValueError:
+        return Term(text=value)
 
 
 def _print_result(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -29,6 +29,7 @@ from ..types import (
     IngestReport,
     Item,
     Kind,
+    Progress,
     Query,
     SearchResult,
     Term,
@@ -197,7 +198,7 @@ class Collection:
         exclude: Sequence[str] = (),
         sample: int | None = None,
         seed: int = 0,
-        progress: Callable[..., None] | None = None,
+        progress: Progress | None = None,
     ) -> IngestReport:
         """Adds pictures, or brings them up to date: see :func:`babelens.ingest.ingest` for the arguments.
 
@@ -223,7 +224,7 @@ class Collection:
                 seed=seed,
                 progress=progress,
             )
-            self._maintain()
+            self._maintain(progress)
         return report
 
     def import_vectors(
@@ -232,7 +233,7 @@ class Collection:
         ids: Sequence[str],
         *,
         encoder: str,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> IngestReport:
         """Takes in vectors made elsewhere, one for each of ``ids`` (mostly paths of pictures).
 
@@ -246,7 +247,7 @@ class Collection:
         with self._catalog.writing():
             number = self._record(fingerprint, encoder)
             report = import_rows(self._catalog, number, vectors, ids, progress=progress)
-            self._maintain()
+            self._maintain(progress)
         return report
 
     def remove(self, ids_or_paths: str | Path | Iterable[str | Path]) -> int:
@@ -281,15 +282,15 @@ class Collection:
             known = known or bool(files or items)
         return known
 
-    def _maintain(self) -> None:
+    def _maintain(self, progress: Progress | None = None) -> None:
         """Builds index files anew where that is due; tuned with texts, since that is what people search with."""
         searcher = self._search()
         if searcher is None:
             return
         with self._catalog.writing():
             queries = self._tuning_queries(searcher)
-            searcher.images.maintain(queries)
-            searcher.texts.maintain(queries)
+            searcher.images.maintain(queries, progress=progress)
+            searcher.texts.maintain(queries, progress=progress)
 
     def _tuning_queries(self, searcher: Searcher) -> NDArray[np.float32] | None:
         return searcher.texts.background() if len(searcher.texts) else None
@@ -301,8 +302,8 @@ class Collection:
         text: str | None = None,
         *,
         image: Image | str | Path | None = None,
-        plus: Sequence[str | Image | Term] = (),
-        minus: Sequence[str | Image | Term] = (),
+        plus: Sequence[str | Path | Image | Term] = (),
+        minus: Sequence[str | Path | Image | Term] = (),
         language: str | None = None,
         k: int = 10,
         mode: str = "hybrid",
@@ -312,7 +313,8 @@ class Collection:
     ) -> SearchResult:
         """Finds items by words, by a picture (one in memory, a file, or an item's id), or by both.
 
-        ``plus`` and ``minus`` add words, pictures or weighted terms to the query and take them away. ``mode``
+        ``plus`` and ``minus`` add to the query and take away from it: words, pictures in memory, files (a ``Path``)
+        or terms with a weight. ``mode``
         is ``"vector"`` (meaning), ``"text"`` (words, BM25) or ``"hybrid"`` (both, fused by rank). ``language`` is the
         language of the words: in it texts are searched word by word, while meaning is searched in all. ``where``
         filters on metadata, such as ``"year >= 2020 and folder = 'trips'"`` (see :mod:`.retrieval.filters`).
@@ -324,8 +326,8 @@ class Collection:
         query = build_query(
             text,
             term,
-            plus=plus,
-            minus=minus,
+            plus=self._terms(plus),
+            minus=self._terms(minus),
             language=language,
             mode=mode,
             where=where,
@@ -357,6 +359,11 @@ class Collection:
         query = build_query(None, self._picture(image_or_id), mode="vector", k=k)
         searcher = self._search()
         return [] if searcher is None else searcher.captions(query.terms[0], language=tag, k=query.k)
+
+    def _terms(self, values: Sequence[str | Path | Image | Term]) -> list[str | Image | Term]:
+        """Files read as pictures. A lone value counts as a list of one: ``plus="night"`` must not mean five letters."""
+        listed: Sequence[Any] = values if isinstance(values, list | tuple) else [values]
+        return [self._picture(value) if isinstance(value, Path) else value for value in listed]
 
     def _picture(self, value: Image | str | Path) -> Term:
         """A picture in memory, the id of an item, or a file: one that is indexed unchanged need not be read again."""
@@ -403,7 +410,7 @@ class Collection:
 
     # -- care ----------------------------------------------------------------------------------------------
 
-    def compact(self) -> int:
+    def compact(self, *, progress: Progress | None = None) -> int:
         """Builds the index files again and gives unused space back to the disk. Returns the bytes that the catalog
         lost."""
         with self._catalog.writing():
@@ -412,7 +419,7 @@ class Collection:
             if searcher is not None:
                 queries = self._tuning_queries(searcher)
                 for index in (searcher.images, searcher.texts):
-                    index.maintain(queries, always=True)
+                    index.maintain(queries, always=True, progress=progress)
                 covered = min(searcher.images.covered_removals, searcher.texts.covered_removals)
             return self._catalog.compact(covered_removals=covered)
 

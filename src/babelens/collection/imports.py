@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
 from ..errors import DatasetError, EncoderMismatchError, UnknownModelError
-from ..types import EncoderFingerprint, IngestReport, Item, Skip, Source
+from ..types import EncoderFingerprint, IngestReport, Item, Progress, Skip, Source
 from ..vectors import Floats
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ def import_rows(
     vectors: NDArray[Any],
     ids: Sequence[str],
     *,
-    progress: Callable[[int], None] | None = None,
+    progress: Progress | None = None,
 ) -> IngestReport:
     """Writes items and vectors in batches, so that a memory-mapped array of any size will do."""
     from ..sources.images import path_metadata
@@ -102,7 +102,7 @@ def import_rows(
             report, added=report.added + len(items) - len(known), updated=report.updated + len(known)
         )
         if progress is not None:
-            progress(first + len(names))
+            progress(first + len(names), len(ids))
     notes = (f"{scaled:,} vectors were brought to unit length.",) if scaled else ()
     return replace(report, skipped=tuple(skipped), notes=notes, seconds=time.perf_counter() - start)
 

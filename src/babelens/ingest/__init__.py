@@ -11,6 +11,6 @@ report.py    what to tell the user
 
 from __future__ import annotations
 
-from .run import Progress, ingest
+from .run import ingest
 
-__all__ = ["Progress", "ingest"]
+__all__ = ["ingest"]

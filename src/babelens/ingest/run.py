@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from contextlib import closing
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 from ..errors import InvalidQueryError, UnreadableFileError
 from ..languages import get_language
@@ -20,7 +20,7 @@ from ..sources.images import quiet_pillow
 from ..sources.scan import Scan, absolute, is_gone
 from ..storage.catalog import Catalog
 from ..storage.rows import FileState
-from ..types import IngestReport
+from ..types import IngestReport, Progress
 from .datasets import DataSets
 from .decode import SIDECAR, Decoder
 from .pictures import PictureWriter
@@ -29,12 +29,6 @@ from .report import Tally
 from .texts import CaptionSources, TextWriter, Wish
 
 _BATCH: Final = 1000
-
-
-class Progress(Protocol):
-    """Called often, from the main thread: how much is done, of how much if that is known, and a remark."""
-
-    def __call__(self, done: int, total: int | None = None, note: str = "") -> None: ...
 
 
 def ingest(

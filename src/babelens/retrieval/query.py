@@ -63,8 +63,8 @@ def build_query(
         parse_filter(where)
     terms = [_checked(Term(text=text))] if text is not None else []
     terms += [_term(image)] if image is not None else []
-    terms += [_term(value) for value in _listed(plus)]
-    terms += [_negated(_term(value)) for value in _listed(minus)]
+    terms += [_term(value) for value in plus]
+    terms += [_negated(_term(value)) for value in minus]
     if not given_vector and not any(term.weight > 0 for term in terms):
         raise InvalidQueryError(
             "There is nothing to look for."
@@ -104,11 +104,6 @@ def combine_terms(vectors: Floats, weights: Sequence[float]) -> Floats:
 def words_of(query: Query) -> str:
     """The words that a full-text search looks for: all texts of positive weight."""
     return " ".join(term.text for term in query.terms if term.text and term.weight > 0)
-
-
-def _listed(values: Sequence[str | Image | Term]) -> Sequence[str | Image | Term]:
-    """A lone value counts as a list of one: ``plus="night"`` must not mean five letters."""
-    return values if isinstance(values, list | tuple) else (values,)
 
 
 def _term(value: str | Image | Term) -> Term:

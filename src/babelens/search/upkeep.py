@@ -9,7 +9,7 @@ exactly.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +18,7 @@ from ..indexes import files
 from ..indexes.exact import ExactIndex
 from ..indexes.live import LiveIndex
 from ..retrieval.calibration import SAMPLE_SIZE
-from ..types import Modality
+from ..types import Modality, Progress
 from ..vectors import Floats, Ids
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 FILE_LIMIT: Final = 10_000
 _BATCH: Final = 10_000
 _TUNING_QUERIES: Final = 200
+_INDEXING: Final = "building the index"
 _SEED: Final = 0
 # The background sample is drawn again when the collection has changed in size by more than this share.
 _DRIFT: Final = 0.2
@@ -199,7 +200,7 @@ class FreshIndex:
         queries: Floats | None = None,
         *,
         always: bool = False,
-        progress: Callable[[int], None] | None = None,
+        progress: Progress | None = None,
     ) -> bool:
         """Builds the stored index again if that is due, or ``always``; True if it did. For the writer.
 
@@ -225,7 +226,7 @@ class FreshIndex:
         self._build(n, queries, progress)
         return True
 
-    def _extend(self, progress: Callable[[int], None] | None) -> None:
+    def _extend(self, progress: Progress | None) -> None:
         """Adds the tail to a copy of the base, opened from its file."""
         loaded = files.load(self._catalog.folder, self._modality)
         if loaded is None or loaded.covers != self._base:
@@ -234,10 +235,10 @@ class FreshIndex:
         loaded.index.add(ids, vectors)
         loaded.index.remove(removed)
         if progress is not None:
-            progress(len(loaded.index))
+            progress(len(loaded.index), len(loaded.index), _INDEXING)
         self._store(loaded.index, mark, loaded.facts)
 
-    def _build(self, n: int, queries: Floats | None, progress: Callable[[int], None] | None) -> None:
+    def _build(self, n: int, queries: Floats | None, progress: Progress | None) -> None:
         from ..indexes.tuning import build
 
         if queries is None or len(queries) < _TUNING_QUERIES // 2:
@@ -247,7 +248,13 @@ class FreshIndex:
         with self._catalog.snapshot():
             mark = self._catalog.watermark(self._encoder, self._modality)
             batches = self._catalog.iter_vectors(self._encoder, self._modality, batch=_BATCH)
-            built = build(batches, n, queries, metric=self._metric, progress=progress)
+            built = build(
+                batches,
+                n,
+                queries,
+                metric=self._metric,
+                progress=None if progress is None else lambda done: progress(done, n, _INDEXING),
+            )
         self._store(built.index, mark, {**built.choice.facts(), "encoder": self._encoder})
 
     def _store(self, index: Any, mark: Watermark, facts: Mapping[str, Any]) -> None:

