@@ -125,7 +125,7 @@ def import_(vectors_file: str, ids_file: str, encoder: str, collection: str, as_
         raise UnreadableFileError(
             vectors_file, "not an .npy file", hint="Save vectors with numpy.save."
         ) from error
-    with open(ids_file, encoding="utf-8", errors="surrogateescape", newline=None) as lines:  # noqa: PTH123
+    with open(ids_file, encoding="utf-8", errors="surrogateescape", newline=None) as lines:
         ids = [line.rstrip("\n") for line in lines]
     with Collection.open(collection) as opened:
         before = len(opened)

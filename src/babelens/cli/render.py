@@ -44,7 +44,7 @@ def printable(text: str, *, spaces: bool = False) -> str:
 def shown_path(path: str) -> str:
     """A path as a person would type it here: relative when it lies below the working directory."""
     try:
-        relative = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path  # noqa: PTH109
+        relative = os.path.relpath(path) if path.startswith(os.getcwd() + os.sep) else path
     except OSError:  # the working directory is gone
         relative = path
     return printable(relative)

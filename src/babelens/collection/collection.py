@@ -376,7 +376,7 @@ class Collection:
 
         path = absolute(value)
         try:
-            status = os.stat(path)  # noqa: PTH116 (surrogate escapes)
+            status = os.stat(path)
         except (OSError, ValueError) as error:
             raise UnknownItemError(
                 f"{str(value)!r} is neither an item of this collection nor a picture file.",

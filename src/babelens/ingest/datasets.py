@@ -87,7 +87,7 @@ class DataSets:
         for root in self._roots or [os.sep]:
             for state in self._catalog.files_below(root):
                 if state.item_id and state.reason != SIDECAR:
-                    name = os.path.basename(state.path)  # noqa: PTH119
+                    name = os.path.basename(state.path)
                     result[name] = state.path if name not in result else None
         return result
 

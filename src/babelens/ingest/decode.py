@@ -145,10 +145,10 @@ class Decoder:
 
     def _read(self, job: Job, result: Decoded) -> None:
         path, known = job.file.path, job.known
-        with open(path, "rb") as stream:  # noqa: PTH123 (a hot path)
+        with open(path, "rb") as stream:
             info = os.fstat(stream.fileno())
             head = stream.read(32)
-            named_picture = os.path.splitext(path)[1][1:].lower() in EXTENSIONS  # noqa: PTH122
+            named_picture = os.path.splitext(path)[1][1:].lower() in EXTENSIONS
             content: bytes | None = None
             if not named_picture and not looks_like_picture(head):
                 digest = ""

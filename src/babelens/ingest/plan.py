@@ -94,12 +94,12 @@ class _Lot:
     """Draws a picture's lot: the same for the same seed and place below its root, on any machine."""
 
     def __init__(self, roots: Sequence[str], seed: int) -> None:
-        self._roots = [root for root in roots if os.path.isdir(root)]  # noqa: PTH112
+        self._roots = [root for root in roots if os.path.isdir(root)]
         self._seed = seed
 
     def __call__(self, path: str) -> bytes:
         root = max((root for root in self._roots if path.startswith(root)), key=len, default=None)
-        below = os.path.basename(path) if root is None else path.removeprefix(root)  # noqa: PTH119
+        below = os.path.basename(path) if root is None else path.removeprefix(root)
         return hashlib.blake2b(os.fsencode(f"{self._seed}:{below}"), digest_size=8).digest()
 
 
@@ -112,10 +112,10 @@ def _is_known(sidecar: Sidecar, state: FileState | None) -> bool:
 
 
 def _may_be_picture(path: str) -> bool:
-    if os.path.splitext(path)[1][1:].lower() in EXTENSIONS:  # noqa: PTH122
+    if os.path.splitext(path)[1][1:].lower() in EXTENSIONS:
         return True
     try:
-        with open(path, "rb") as file:  # noqa: PTH123
+        with open(path, "rb") as file:
             return looks_like_picture(file.read(32))
     except OSError:
         return False

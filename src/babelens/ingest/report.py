@@ -58,8 +58,8 @@ class Tally:
             )
         if cut:
             notes.append(
-                f"{cut:,} captions are longer than the {encoder.max_tokens} tokens the encoder reads: "
-                "for search by meaning their ends are cut off, search by words sees all of them."
+                f"{cut:,} captions are longer than the {encoder.max_tokens} tokens the encoder takes: "
+                "search by meaning sees a part of them, search by words all."
             )
         return IngestReport(
             added=self.added,

@@ -65,7 +65,7 @@ class CaptionedImage:
 
 def is_captions_file(path: str | Path) -> bool:
     """Whether a file that a user names is to be read for captions, not as a picture."""
-    if os.path.splitext(path)[1].lower() not in _CAPTION_FILES:  # noqa: PTH122
+    if os.path.splitext(path)[1].lower() not in _CAPTION_FILES:
         return False
     try:
         with Path(path).open("rb") as file:
@@ -122,7 +122,7 @@ def read_sidecar(
 
 def filename_caption(path: str | Path, *, default: str | None = None) -> WrittenCaption | None:
     """What a file name says in words: ``IMG_house-wife_01.jpg`` -> ``house wife``; ``None`` for ``DSC_0042.jpg``."""
-    stem = os.path.splitext(os.path.basename(path))[0]  # noqa: PTH119, PTH122
+    stem = os.path.splitext(os.path.basename(path))[0]
     try:
         stem.encode()
     except UnicodeEncodeError:  # a name that is not UTF-8 says nothing that can be relied on
@@ -192,11 +192,11 @@ class Locator:
         self, captions_file: str, roots: Sequence[str], by_name: Callable[[], Mapping[str, str | None]]
     ) -> None:
         folder, name = os.path.split(captions_file)
-        above = os.path.dirname(folder)  # noqa: PTH120
-        split = os.path.splitext(name)[0].removeprefix("captions_")  # noqa: PTH122 (COCO: captions_val2017.json)
+        above = os.path.dirname(folder)
+        split = os.path.splitext(name)[0].removeprefix("captions_")
         usual = ("images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset", "flickr30k_images", split)
         folders = [folder, *roots]
-        folders += [os.path.join(place, part) for place in (folder, above) for part in usual]  # noqa: PTH118
+        folders += [os.path.join(place, part) for place in (folder, above) for part in usual]
         self._folders = list(dict.fromkeys([*folders, above]))
         self._by_name = by_name
         self._names: Mapping[str, str | None] | None = None
@@ -204,14 +204,14 @@ class Locator:
     def find(self, image: str) -> str | None:
         """The absolute path of a picture that exists, or ``None``."""
         for place, folder in enumerate(self._folders):
-            path = os.path.normpath(os.path.join(folder, image))  # noqa: PTH118
-            if os.path.isfile(path):  # noqa: PTH113
+            path = os.path.normpath(os.path.join(folder, image))
+            if os.path.isfile(path):
                 if place:  # the next one probably lies there too
                     self._folders.insert(0, self._folders.pop(place))
                 return path
         if self._names is None:
             self._names = self._by_name()
-        return self._names.get(os.path.basename(image))  # noqa: PTH119
+        return self._names.get(os.path.basename(image))
 
 
 _Reader = Callable[[str | Path, Iterable[bytes], str | None, OnError], Iterator[CaptionedImage]]
@@ -225,11 +225,11 @@ def _reader(path: str | Path, head: bytes) -> _Reader:
         raise UnreadableFileError(path, "empty file", hint=_FORMATS)
     if text[0] == "[" or (text[0] == "{" and not _is_json(first)):
         # A record broken on its first line is still JSON lines if the name or the second line says so.
-        lines = os.path.splitext(path)[1].lower() in (".jsonl", ".ndjson")  # noqa: PTH122
+        lines = os.path.splitext(path)[1].lower() in (".jsonl", ".ndjson")
         return _json_lines if lines else _json_document
     if text[0] == "{":
         return _json_document if _is_document(first) else _json_lines
-    if os.path.splitext(path)[1].lower() in (".jsonl", ".ndjson"):  # noqa: PTH122
+    if os.path.splitext(path)[1].lower() in (".jsonl", ".ndjson"):
         return _json_lines
     if _TOKEN_LINE.match(first):
         return _token_lines

@@ -114,8 +114,8 @@ def path_metadata(path: str) -> dict[str, Any]:
     are shown as ``\\xff``."""
     readable = os.fsencode(path).decode("utf-8", errors="backslashreplace")
     folder, name = os.path.split(readable)
-    extension = os.path.splitext(name)[1].removeprefix(".").lower()  # noqa: PTH122
-    return {"name": name, "extension": extension, "folder": os.path.basename(folder)}  # noqa: PTH119
+    extension = os.path.splitext(name)[1].removeprefix(".").lower()
+    return {"name": name, "extension": extension, "folder": os.path.basename(folder)}
 
 
 def looks_like_picture(head: bytes) -> bool:

@@ -79,7 +79,7 @@ class Scan:
         # Linked folders come last, so that a file reached both ways keeps the path without the link.
         linked: list[tuple[str, str]] = []
         for root in self.roots:
-            if root not in seen_files and not os.path.isdir(root):  # noqa: PTH112 (a million Path objects cost)
+            if root not in seen_files and not os.path.isdir(root):
                 seen_files.add(root)
                 yield _single(root)
         for root in self.roots:
@@ -99,7 +99,7 @@ class Scan:
         while stack:
             folder, below = stack.pop()
             try:
-                status = os.stat(folder)  # noqa: PTH116
+                status = os.stat(folder)
                 if (status.st_dev, status.st_ino) in seen:
                     continue
                 seen.add((status.st_dev, status.st_ino))
@@ -139,7 +139,7 @@ class Scan:
 def is_gone(path: str) -> bool:
     """Whether ``path`` certainly does not exist. False when nobody can tell, as without permission."""
     try:
-        os.stat(path)  # noqa: PTH116
+        os.stat(path)
     except OSError as error:
         return error.errno in _GONE
     return False
@@ -147,7 +147,7 @@ def is_gone(path: str) -> bool:
 
 def absolute(path: str | Path) -> str:
     """The path by which files are known: absolute, links kept as the user wrote them."""
-    return os.path.abspath(os.path.expanduser(path))  # noqa: PTH100, PTH111
+    return os.path.abspath(os.path.expanduser(path))
 
 
 class _Entry(NamedTuple):
@@ -164,9 +164,9 @@ def sidecars_of(path: str) -> tuple[Sidecar, ...]:
     names = {f"{stem}.{tag}{_SIDECAR}": tag for tag in LANGUAGES}
     sidecars = []
     for beside, tag in {stem + _SIDECAR: None, **names, name + _SIDECAR: None}.items():
-        beside_path = os.path.join(folder, beside)  # noqa: PTH118
+        beside_path = os.path.join(folder, beside)
         with contextlib.suppress(OSError):  # most pictures have none
-            info = os.stat(beside_path)  # noqa: PTH116
+            info = os.stat(beside_path)
             if beside != name and stat.S_ISREG(info.st_mode):
                 sidecars.append(Sidecar(beside_path, info.st_size, info.st_mtime_ns, tag))
     return tuple(sidecars)
@@ -175,7 +175,7 @@ def sidecars_of(path: str) -> tuple[Sidecar, ...]:
 def _single(path: str) -> FoundFile:
     """A file named by the user, hidden or not. Raises :class:`UnreadableFileError`."""
     try:
-        info = os.stat(path)  # noqa: PTH116
+        info = os.stat(path)
     except OSError as error:
         raise _unreachable(path, error) from error
     if not stat.S_ISREG(info.st_mode):

@@ -36,12 +36,12 @@ class Variety:
     """How often a sprite is mixed with the same thing drawn in another style."""
 
 
-ROUGH = Variety(scale=(0.68, 1.12), white=0.55, blend=0.4)
+ROUGH = Variety(scale=(0.68, 1.12), white=0.55, blend=0.25)
 # Nearer to what will be searched: mostly whole, on white, and seldom in another medium.
-CALM = Variety(scale=(0.75, 1.08), white=0.8, redraw=0.4, erase=0.0, blend=0.2)
+CALM = Variety(scale=(0.75, 1.08), white=0.8, redraw=0.4, erase=0.0, blend=0.15)
 # Also small in the picture, anywhere in it, and in front of something.
 WIDE = Variety(
-    scale=(0.7, 1.1), white=0.35, redraw=0.5, erase=0.08, small=0.45, shapes=0.6, aspect=0.14, blend=0.2
+    scale=(0.7, 1.1), white=0.35, redraw=0.5, erase=0.08, small=0.4, shapes=0.6, aspect=0.14, blend=0.15
 )
 
 

@@ -52,26 +52,36 @@ class Captions:
 class Pictographs:
     """A data set held in memory: `sprites[style]` is (concepts, 4, s, s) uint8.
 
-    `usable[style]` (concepts,) bool says which drawings tell their concept apart from others: black line art of
-    flags is only a rectangle, so near-identical drawings of different concepts are left out of training.
+    `drawn[style]` (concepts,) bool says which concepts a style has; only a held-out one may lack some. `usable[style]`
+    says which drawings tell their concept apart from others: black line art of flags is only a rectangle, so
+    near-identical drawings of different concepts are left out of training.
     """
 
-    def __init__(self, path: Path | str, *, styles: Sequence[str], size: int) -> None:
+    def __init__(
+        self, path: Path | str, *, styles: Sequence[str], held_out: Sequence[str] = (), size: int
+    ) -> None:
         self.path = Path(path)
         self.size = size
         self.concepts: list[Concept] = read_concepts(path)
         self.sprites: dict[str, Tensor] = {}
+        self.drawn: dict[str, npt.NDArray[np.bool_]] = {}
         self.usable: dict[str, npt.NDArray[np.bool_]] = {}
         known = json.loads((self.path / "dataset.json").read_text(encoding="utf-8"))["styles"]
-        for style in styles:
+        for style in (*styles, *held_out):
             if style not in known:
-                raise DatasetError(f"{self.path} has no style {style!r}", hint=f"It has: {', '.join(known)}.")
+                raise DatasetError(
+                    f"{self.path} has no style {style!r}; it has {', '.join(known)}.",
+                    hint="Build it again with all the packages that docs/training.md names.",
+                )
+            self.drawn[style] = np.array([self._file(style, concept).exists() for concept in self.concepts])
+            if style in styles and not self.drawn[style].all():
+                raise DatasetError(f"{self.path} lacks drawings of {style!r}, so it cannot be trained on.")
             self.sprites[style] = self._load(style)
-            self.usable[style] = _distinct(self.sprites[style])
+            self.usable[style] = _distinct(self.sprites[style]) & self.drawn[style]
         groups = [c.group for c in self.concepts]
         lookalike = np.zeros(len(groups), dtype=bool)
-        for usable in self.usable.values():
-            lookalike |= ~usable
+        for style in styles:
+            lookalike |= ~self.usable[style]
         # Where line art cannot tell concepts apart, colour does; the same for flags and plain shapes.
         self.colour_matters = torch.from_numpy(
             lookalike | np.array([g.startswith(("flags/", "symbols/geometric")) for g in groups])
@@ -88,10 +98,14 @@ class Pictographs:
     def __len__(self) -> int:
         return len(self.concepts)
 
+    def _file(self, style: str, concept: Concept) -> Path:
+        return self.path / "images" / style / f"{concept.id}.png"
+
     def _load(self, style: str) -> Tensor:
-        out = np.empty((len(self.concepts), 4, self.size, self.size), dtype=np.uint8)
-        for index, concept in enumerate(self.concepts):
-            file = self.path / "images" / style / f"{concept.id}.png"
+        """Transparent where a concept is not drawn."""
+        out = np.zeros((len(self.concepts), 4, self.size, self.size), dtype=np.uint8)
+        for index in np.flatnonzero(self.drawn[style]):
+            file = self._file(style, self.concepts[index])
             try:
                 with Image.open(file) as picture:
                     rgba = picture.convert("RGBA")
@@ -103,12 +117,12 @@ class Pictographs:
         return torch.from_numpy(out)
 
     def plain(self, style: str) -> Tensor:
-        """Every concept of a style on white, unaltered: (concepts, 3, s, s) normalised float32."""
-        rgba = self.sprites[style].float() / 255
+        """Every concept that a style draws, on white, unaltered: (drawn, 3, s, s) normalised float32."""
+        rgba = self.sprites[style][torch.from_numpy(self.drawn[style])].float() / 255
         return normalise_pixels(augment.over(torch.ones(len(rgba), 3, self.size, self.size), rgba))
 
     def redrawn(self, style: str, *, seed: int = 0) -> Tensor:
-        """Every concept of a style once, changed at random as in training; shaped like `plain`."""
+        """Every concept that a style draws once, changed at random as in training; shaped like `plain`."""
         torch.manual_seed(seed)
         parts = [
             augment.single(
@@ -116,7 +130,7 @@ class Pictographs:
                 spare_colour=self.colour_matters[rows],
                 may_flip=self.may_flip[rows],
             )
-            for rows in torch.arange(len(self)).split(256)
+            for rows in torch.from_numpy(np.flatnonzero(self.drawn[style])).split(256)
         ]
         return normalise_pixels(torch.cat(parts))
 

@@ -103,12 +103,13 @@ class Trainer:
         torch.manual_seed(recipe.run.seed)
         held_out = recipe.data.held_out
         self.validation_style = held_out[0] if held_out else recipe.training_styles[0]
-        styles = [*recipe.training_styles, *held_out]
         model = recipe.model
-        self.full = Pictographs(data, styles=styles, size=model.image_size)
-        self.small = (
-            Pictographs(data, styles=styles, size=model.small_size) if model.small_share > 0 else self.full
-        )
+
+        def pictographs(size: int) -> Pictographs:
+            return Pictographs(data, styles=recipe.training_styles, held_out=held_out, size=size)
+
+        self.full = pictographs(model.image_size)
+        self.small = pictographs(model.small_size) if model.small_share > 0 else self.full
         self.tokenizer = NgramTokenizer(buckets=model.buckets, max_n=model.max_n)
         self.writer = CaptionWriter(self.full.concepts, recipe.data, self.tokenizer)
         polished = replace(recipe.data, phrases=recipe.polish.phrases, keywords=recipe.polish.keywords)
@@ -309,7 +310,7 @@ class Trainer:
 
     @torch.no_grad()
     def vectors(self, style: str, *, redrawn: bool = False) -> tuple[Matrix, dict[str, Matrix]]:
-        """Vectors of the averaged model: pictures of a style (n, dim), and names by language (n, dim).
+        """Vectors of the averaged model: what a style draws (n, dim), and its names by language (n, dim).
 
         The pictures have the size that is in use at this step of the run; `redrawn` changes them as in training.
         """
@@ -320,8 +321,9 @@ class Trainer:
             # float32, as it will be served
             parts.append(self.average.image(chunk.to(self.device)).cpu())
         texts = {}
+        drawn = [self.full.concepts[i] for i in np.flatnonzero(self.full.drawn[style])]
         for language in self.recipe.data.languages:
-            ids, mask = self.tokenizer([c.names[language][0] for c in self.full.concepts])
+            ids, mask = self.tokenizer([c.names[language][0] for c in drawn])
             rows = self.average.text(
                 torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
             )

@@ -10,7 +10,10 @@ What lands in the folder:
     captions.jsonl    {"image": "images/noto/1f436.png", "captions": ["dog face"], "language": "en"}
     images/STYLE/ID.png   square RGBA with a transparent ground
 
-Non-goals: skin-tone variants (the same concept again) and concepts that some style does not draw.
+A fifth style, Fluent Emoji (flat), is drawn as far as it goes when its package is there: to measure with, on a style
+that was never trained on.
+
+Non-goals: skin-tone variants (the same concept again) and concepts that some style to train on does not draw.
 """
 
 from __future__ import annotations
@@ -31,11 +34,16 @@ from babelens.languages import LANGUAGES
 STYLES: tuple[str, ...] = ("noto", "twemoji", "openmoji", "openmoji-black")
 """The renderings of each concept. The last two are one artist's style in two versions."""
 
+UNSEEN = "fluent"
+"""To measure with, never to train on. It draws no flags of countries."""
+_UNSEEN_PACKAGE = ("@iconify-json/fluent-emoji-flat", "1.2.6")
+
 LICENCES: Mapping[str, str] = {
     "noto": "Noto Color Emoji, Google, SIL Open Font License 1.1",
     "twemoji": "Twemoji graphics, Twitter and contributors, CC-BY 4.0",
     "openmoji": "OpenMoji, HfG Schwäbisch Gmünd and contributors, CC BY-SA 4.0",
     "openmoji-black": "OpenMoji, HfG Schwäbisch Gmünd and contributors, CC BY-SA 4.0",
+    UNSEEN: "Fluent Emoji (flat), Microsoft, MIT",
     "names": "Unicode CLDR annotations, Unicode License",
 }
 
@@ -150,22 +158,31 @@ def build(
     if limit is not None:
         concepts = concepts[:limit]
 
+    unseen = _unseen_drawings(modules)
+    styles = (*STYLES, UNSEEN) if unseen else STYLES
+    images = 0
     out = Path(out_dir)
-    for style in STYLES:
+    for style in styles:
         (out / "images" / style).mkdir(parents=True, exist_ok=True)
     kept: list[Concept] = []
     for done, concept in enumerate(concepts, start=1):
         noto = _render_noto(font, concept.id, size)
         if noto is not None:
             noto.save(out / "images" / "noto" / f"{concept.id}.png", compress_level=3)
-            for style, paths in files.items():
-                picture = _render_svg(paths[concept.id], size)
+            drawings = {
+                style: paths[concept.id].read_text(encoding="utf-8") for style, paths in files.items()
+            }
+            if concept.id in unseen:
+                drawings[UNSEEN] = unseen[concept.id]
+            for style, svg in drawings.items():
+                picture = _render_svg(svg, size)
                 picture.save(out / "images" / style / f"{concept.id}.png", compress_level=3)
+            images += 1 + len(drawings)
             kept.append(concept)
         if progress is not None:
             progress(done, len(concepts))
-    _write_text(out, kept, size=size, name_sources=name_sources)
-    return DatasetSummary(path=out, concepts=len(kept), images=len(kept) * len(STYLES), styles=STYLES)
+    _write_text(out, kept, styles=styles, size=size, name_sources=name_sources)
+    return DatasetSummary(path=out, concepts=len(kept), images=images, styles=styles)
 
 
 def read_concepts(path: Path | str) -> list[Concept]:
@@ -203,6 +220,22 @@ def _find_font() -> Path | None:
 
 def _svg_files(folder: Path) -> dict[str, Path]:
     return {concept_id(path.name): path for path in sorted(folder.glob("*.svg"))}
+
+
+def _unseen_drawings(modules: Sequence[Path]) -> dict[str, str]:
+    """SVG documents of the style to measure with, by concept; none when its package is not there."""
+    package = _npm_package(_UNSEEN_PACKAGE[0], modules)
+    if package is None:
+        return {}
+    art = json.loads((package / "icons.json").read_text(encoding="utf-8"))
+    names = json.loads((package / "chars.json").read_text(encoding="utf-8"))
+    width, height = art.get("width", 16), art.get("height", 16)
+    return {
+        concept_id(characters): '<svg xmlns="http://www.w3.org/2000/svg" '
+        f'viewBox="0 0 {icon.get("width", width)} {icon.get("height", height)}">{icon["body"]}</svg>'
+        for characters, name in names.items()
+        if (icon := art["icons"].get(name)) is not None
+    }
 
 
 def _groups(openmoji: Path) -> dict[str, str]:
@@ -310,11 +343,11 @@ def _render_noto(font: ImageFont.FreeTypeFont, identifier: str, size: int) -> Im
     return None
 
 
-def _render_svg(path: Path, size: int) -> Image.Image:
+def _render_svg(svg: str, size: int) -> Image.Image:
     import resvg_py
 
     # Drawn at twice the size and reduced: smoother than the renderer's own anti-aliasing.
-    data = bytes(resvg_py.svg_to_bytes(svg_path=str(path), width=2 * size, height=2 * size))
+    data = bytes(resvg_py.svg_to_bytes(svg_string=svg, width=2 * size, height=2 * size))
     with Image.open(io.BytesIO(data)) as picture:
         return picture.convert("RGBA").resize((size, size), Image.Resampling.LANCZOS)
 
@@ -322,21 +355,25 @@ def _render_svg(path: Path, size: int) -> Image.Image:
 # -- writing ------------------------------------------------------------------------------------------------
 
 
-def _write_text(out: Path, concepts: Sequence[Concept], *, size: int, name_sources: Sequence[str]) -> None:
+def _write_text(
+    out: Path, concepts: Sequence[Concept], *, styles: Sequence[str], size: int, name_sources: Sequence[str]
+) -> None:
     with (out / "concepts.jsonl").open("w", encoding="utf-8") as lines:
         for c in concepts:
             row = {"id": c.id, "group": c.group, "names": c.names, "keywords": c.keywords}
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
     with (out / "captions.jsonl").open("w", encoding="utf-8") as lines:
         for c in concepts:
-            for style in STYLES:
+            for style in styles:
+                if not (out / "images" / style / f"{c.id}.png").exists():
+                    continue
                 for tag, names in c.names.items():
                     row = {"image": f"images/{style}/{c.id}.png", "captions": names[:1], "language": tag}
                     lines.write(json.dumps(row, ensure_ascii=False) + "\n")
     manifest = {
         "format": 1,
         "size": size,
-        "styles": list(STYLES),
+        "styles": list(styles),
         "concepts": len(concepts),
         "names": list(name_sources),
         "licences": dict(LICENCES),

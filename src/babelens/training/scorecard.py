@@ -23,10 +23,11 @@ from .validate import recall, separation
 
 
 def measure(encoder: Path | str, data: Path | str, style: str) -> dict[str, Any]:
-    """Recall of an encoder on all concepts of `style`, drawn on white, against the names of each language."""
+    """Recall of an encoder on all concepts that `style` draws, drawn on white, against the names of each language."""
     served = load_encoder(encoder)
-    concepts = read_concepts(data)
-    files = [Path(data) / "images" / style / f"{concept.id}.png" for concept in concepts]
+    folder = Path(data) / "images" / style
+    concepts = [concept for concept in read_concepts(data) if (folder / f"{concept.id}.png").exists()]
+    files = [folder / f"{concept.id}.png" for concept in concepts]
     images = served.encode_prepared([served.prepare(load_image(file)) for file in files])
     languages: dict[str, Any] = {}
     for language in served.languages:

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ import pytest
 torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
-from babelens.errors import TrainingError  # noqa: E402
+from babelens.errors import DatasetError, TrainingError  # noqa: E402
 from babelens.training.loop import LOG, Trainer, learning_rate, train  # noqa: E402
 from babelens.training.recipe import load_recipe  # noqa: E402
 from babelens.training.towers import mix_style  # noqa: E402
@@ -88,12 +89,28 @@ def test_a_tiny_model_learns(shapes: Path, recipe_file: Path, tmp_path: Path) ->
             "run.steps": 150,
             "run.validate_every": 150,
             "data.held_out": ["framed"],
-            "optim.lr": 5e-3,
+            "optim.lr": 2e-2,
         },
     )
     assert done.validation_style == "framed"
     # Chance is 1 / 12; a loop that does not train, or mixes up pairs, stays there.
     assert np.mean([r.text_to_image_1 for r in done.recalls.values()]) > 0.4
+
+
+def test_a_held_out_style_may_lack_drawings_but_a_trained_one_may_not(
+    shapes: Path, recipe_file: Path, tmp_path: Path
+) -> None:
+    data = tmp_path / "data"
+    shutil.copytree(shapes, data)
+    for colour in ("red", "green"):
+        (data / "images" / "framed" / f"cross-{colour}.png").unlink()
+    held_out = {"data.held_out": ["framed"]}
+    trainer = Trainer(load_recipe(recipe_file, overrides=held_out), data, tmp_path / "run")
+    images, texts = trainer.vectors("framed")
+    assert len(images) == len(texts["en"]) == 10
+    assert all(recall.n == 10 for recall in trainer.validate().values())
+    with pytest.raises(DatasetError, match="lacks drawings of 'framed'"):
+        Trainer(load_recipe(recipe_file), data, tmp_path / "run")
 
 
 def test_loss_that_is_not_finite_stops_the_run(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:

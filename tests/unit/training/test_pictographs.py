@@ -68,6 +68,12 @@ def packages(tmp_path: Path) -> Path:
             (openmoji / kind / "svg" / f"{name}.svg").write_text(svg("black"))
     entries = [{"hexcode": "1F436", "group": "animals-nature", "subgroups": "animal-mammal"}]
     (openmoji / "data" / "openmoji.json").write_text(json.dumps(entries))
+    fluent = modules / "@iconify-json" / "fluent-emoji-flat"
+    fluent.mkdir(parents=True)
+    (fluent / "package.json").write_text('{"version": "0"}')
+    icon = {"body": '<circle cx="16" cy="16" r="14" fill="green"/>'}
+    (fluent / "icons.json").write_text(json.dumps({"icons": {"dog-face": icon}, "width": 32, "height": 32}))
+    (fluent / "chars.json").write_text(json.dumps({"1f436": "dog-face", "1f431": "no-such-icon"}))
     for package, part in (
         ("cldr-annotations-full", "annotations"),
         ("cldr-annotations-derived-full", "annotationsDerived"),
@@ -94,7 +100,8 @@ def test_build_writes_pictures_and_names(
     monkeypatch.setattr(pictographs, "CLDR_FOLDERS", ())
     seen: list[tuple[int, int]] = []
     made = build(tmp_path / "out", npm=packages, size=40, progress=lambda *done: seen.append(done))
-    assert (made.concepts, made.images, seen) == (1, 4, [(1, 1)])
+    assert (made.concepts, made.images, seen) == (1, 5, [(1, 1)])
+    assert made.styles == (*pictographs.STYLES, pictographs.UNSEEN)
     (concept,) = read_concepts(tmp_path / "out")
     assert concept.id == "1f436"
     assert concept.group == "animals-nature/animal-mammal"
@@ -103,11 +110,11 @@ def test_build_writes_pictures_and_names(
     assert concept.keywords["ja"] == ["pet"]
     from PIL import Image
 
-    for style in pictographs.STYLES:
+    for style in made.styles:
         with Image.open(tmp_path / "out" / "images" / style / "1f436.png") as picture:
             assert (picture.size, picture.mode) == ((40, 40), "RGBA")
             assert picture.getpixel((0, 0))[3] == 0  # type: ignore[index]
             assert picture.getpixel((20, 20))[3] == 255  # type: ignore[index]
     captions = [json.loads(line) for line in (tmp_path / "out" / "captions.jsonl").read_text().splitlines()]
-    assert len(captions) == 4 * 8
+    assert len(captions) == 5 * 8
     assert {"image": "images/noto/1f436.png", "captions": ["🐶 en"], "language": "en"} in captions
