@@ -323,8 +323,8 @@ class Searcher:
         for count in encoder.count_tokens(bodies):
             if count > encoder.max_tokens:
                 notes.append(
-                    f"A text has {count} tokens, more than the {encoder.max_tokens} that the encoder takes: its meaning "
-                    "is searched by a part of them. The search for words uses all of it."
+                    f"A text has {count} tokens, more than the {encoder.max_tokens} that the encoder takes: for its "
+                    "meaning a part of them counts. The search for words uses all of it."
                 )
         if language is not None and language not in encoder.languages:
             notes.append(f"{encoder.fingerprint.name} was not trained on the language {language!r}.")

@@ -19,10 +19,14 @@ COLUMNS: Final = "items.id, items.kind, items.path, items.sha256, items.page, it
 _FILE_COLUMNS: Final = "path, size, mtime_ns, sha256, status, reason, item_id"
 
 
+# A third of the time of `json.loads`, which looks for spaces around the document first; ours has none.
+_decode = json.JSONDecoder().raw_decode
+
+
 def from_row(row: Sequence[Any]) -> Item:
     item_id, kind, path, sha256, page, box, metadata = row
     source = Source(os.fsdecode(path), sha256, page, tuple(json.loads(box)) if box else None)
-    return Item(item_id, kind, source, json.loads(metadata))
+    return Item(item_id, kind, source, _decode(metadata)[0])
 
 
 def to_json(metadata: Mapping[str, Any]) -> str:

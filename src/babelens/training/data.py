@@ -121,7 +121,7 @@ class Pictographs:
         rgba = self.sprites[style][torch.from_numpy(self.drawn[style])].float() / 255
         return normalise_pixels(augment.over(torch.ones(len(rgba), 3, self.size, self.size), rgba))
 
-    def redrawn(self, style: str, *, seed: int = 0) -> Tensor:
+    def redrawn(self, style: str, variety: augment.Variety, *, seed: int = 0) -> Tensor:
         """Every concept that a style draws once, changed at random as in training; shaped like `plain`."""
         torch.manual_seed(seed)
         parts = [
@@ -129,6 +129,7 @@ class Pictographs:
                 self.sprites[style][rows].float() / 255,
                 spare_colour=self.colour_matters[rows],
                 may_flip=self.may_flip[rows],
+                variety=variety,
             )
             for rows in torch.from_numpy(np.flatnonzero(self.drawn[style])).split(256)
         ]
@@ -190,8 +191,12 @@ def draw_batch(
     seed: int,
     step: int,
     variety: augment.Variety = augment.ROUGH,
+    shared: bool = False,
 ) -> Batch:
-    """The batch of a step. Pictures and captions are in the same order of concepts, scenes last."""
+    """The batch of a step. Pictures and captions are in the same order of concepts, scenes last.
+
+    With `shared`, scenes are made of a few of the batch's concepts, so that many have one in common.
+    """
     rng = np.random.default_rng((seed, step))
     torch.manual_seed(int(rng.integers(2**62)))
     # A fresh order of all concepts per epoch; each step takes its slice, so that all are seen equally often.
@@ -229,8 +234,9 @@ def draw_batch(
     sets[:, 0] = index
     text_sets = sets
     if data.scenes:
+        pool = chosen[: max(3, 2 * data.scenes // 3)] if shared else np.arange(len(dataset))
         scene_pixels, scene_sets, scene_captions = _scenes(
-            dataset, writer, data, styles, usable, rng, variety
+            dataset, writer, data, styles, usable, pool, rng, variety
         )
         pixels = torch.cat([pixels, scene_pixels])
         sets = torch.cat([sets, scene_sets])
@@ -261,6 +267,7 @@ def _scenes(
     data: Data,
     styles: Sequence[str],
     usable: npt.NDArray[np.bool_],
+    pool: npt.NDArray[np.int64],
     rng: np.random.Generator,
     variety: augment.Variety,
 ) -> tuple[Tensor, Tensor, list[list[int]]]:
@@ -269,7 +276,7 @@ def _scenes(
     captions: list[list[int]] = []
     for row in range(data.scenes):
         count = 2 if rng.random() < 0.6 else 3
-        chosen = rng.permutation(len(dataset))[:count]
+        chosen = rng.permutation(pool)[:count]
         good = np.flatnonzero(usable[:, chosen].all(1))  # one style for the whole scene
         style = styles[int(rng.choice(good) if len(good) else rng.integers(len(styles)))]
         for place, concept in enumerate(chosen):

@@ -29,6 +29,7 @@ except ImportError as error:
 
 from babelens.retrieval.calibration import MIN_BACKGROUND, Pair, fit_confidence
 
+from .augment import WIDE
 from .data import MEAN, STD
 from .towers import TextTower
 from .validate import Matrix, separation
@@ -127,8 +128,8 @@ def export_encoder(trainer: Trainer, out: Path | str, *, weights: str | None = N
 def calibration(trainer: Trainer) -> dict[str, Any]:
     """What scores mean: the confidence weights of `babelens.retrieval.calibration`, and what they were fitted on.
 
-    Fitted on the held-out style. A run without one takes the styles it was trained on, redrawn at random as in
-    training, because plain pictures that the model knows by heart would make it too sure of itself.
+    Fitted on the held-out style, on its plain pictures and on the same ones changed as in `widen`. A run without one
+    takes a style it was trained on, and only the changed pictures: those that it knows by heart would make it too sure.
 
     ``measured`` holds, per direction and as the mean over languages, the cosines of matches (``matched_*``), of the
     best candidate when the match was taken out (``unmatched_*``), and ``auc``: the chance that a query with its
@@ -136,20 +137,24 @@ def calibration(trainer: Trainer) -> dict[str, Any]:
     """
     style = trainer.validation_style
     unseen = style in trainer.recipe.data.held_out
-    images, texts = trainer.vectors(style, redrawn=not unseen)
+    changed, texts = trainer.vectors(style, redrawn=WIDE)
+    images = trainer.vectors(style)[0] if unseen else changed
+    pictured = np.concatenate([images, changed]) if unseen else changed
     table: dict[str, Any] = {"style": style, "style_seen_in_training": not unseen, "candidates": len(images)}
-    own = np.eye(len(images), dtype=np.bool_)
     # Each concept is asked for in one language and answered in another, so that all languages weigh alike.
-    turn = np.arange(len(images)) % len(texts)
+    concepts = np.arange(len(images))
+    turn = concepts % len(texts)
     stacked = np.stack(list(texts.values()))  # (languages, n, dim)
-    asked, other = stacked[turn, np.arange(len(images))], stacked[turn - 1, np.arange(len(images))]
+    asked, other = stacked[turn, concepts], stacked[turn - 1, concepts]
     pairs: tuple[tuple[Pair, Matrix, Matrix], ...] = (
-        ("text_image", asked, images),
-        ("image_text", images, asked),
+        ("text_image", asked, pictured),
+        ("image_text", pictured, asked),
         ("text_text", asked, other),
     )
     if len(images) > 2 * MIN_BACKGROUND:
         for pair, queries, candidates in pairs:
+            # Row i of `pictured` shows concept i, and so does row i + n.
+            own = np.arange(len(queries))[:, None] % len(images) == np.arange(len(candidates)) % len(images)
             weights = fit_confidence(queries @ candidates.T, own, pair=pair)
             table.update({key: round(value, 4) for key, value in weights.items()})
     table["measured"] = {}

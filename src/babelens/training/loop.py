@@ -31,7 +31,7 @@ except ImportError as error:
 from babelens.models.ngrams import NgramTokenizer
 
 from . import losses
-from .augment import CALM, ROUGH, WIDE
+from .augment import CALM, ROUGH, WIDE, Variety
 from .data import Batch, CaptionWriter, Pictographs, draw_batch, draw_captions
 from .recipe import Optim, Recipe, load_recipe
 from .towers import Conv, TwoTower
@@ -127,7 +127,8 @@ class Trainer:
     def draw(self, step: int) -> Batch:
         recipe = self.recipe
         data, variety = recipe.data, ROUGH
-        if step >= recipe.run.steps:
+        widening = step >= recipe.run.steps
+        if widening:
             data, variety = replace(data, scenes=recipe.widen.scenes), WIDE
         elif step >= recipe.run.steps * (1 - data.calm):
             variety = CALM
@@ -139,7 +140,13 @@ class Trainer:
             seed=recipe.run.seed,
             step=step,
             variety=variety,
+            shared=widening,
         )
+
+    @property
+    def widening(self) -> bool:
+        """The main part of the run is over: scenes share their concepts, and captions have to be right in full."""
+        return self.step >= self.recipe.run.steps
 
     def dataset(self, step: int) -> Pictographs:
         """The pictures at the size in use at `step`."""
@@ -155,7 +162,7 @@ class Trainer:
         texts = model.text(batch.ids.to(device), batch.mask.to(device))
         scale = model.log_scale.clamp(max=math.log(100.0)).exp()
         cosine = images @ texts.T
-        pairs = losses.pair_up(sets, text_sets)
+        pairs = losses.pair_up(sets, text_sets, complete=self.widening)
         terms = {"image_text": losses.symmetric_info_nce(scale * cosine, pairs)}
         if weights.image_image:
             terms["image_image"] = weights.image_image * losses.within(images, sets, scale)
@@ -251,7 +258,7 @@ class Trainer:
         total = 1e-3 * self.average.prototypes
         for style in self.recipe.training_styles:
             usable = torch.from_numpy(self.full.usable[style]).to(self.device)
-            for pixels in (self.full.plain(style), self.full.redrawn(style)):
+            for pixels in (self.full.plain(style), self.full.redrawn(style, ROUGH)):
                 rows = [self.average.image(part.to(self.device)) for part in pixels.split(256)]
                 total += torch.cat(rows) * usable[:, None]
         return total
@@ -309,13 +316,13 @@ class Trainer:
         return recalls or self.validate()
 
     @torch.no_grad()
-    def vectors(self, style: str, *, redrawn: bool = False) -> tuple[Matrix, dict[str, Matrix]]:
+    def vectors(self, style: str, *, redrawn: Variety | None = None) -> tuple[Matrix, dict[str, Matrix]]:
         """Vectors of the averaged model: what a style draws (n, dim), and its names by language (n, dim).
 
-        The pictures have the size that is in use at this step of the run; `redrawn` changes them as in training.
+        The pictures have the size that is in use at this step; `redrawn` changes them at random, as in training.
         """
         dataset = self.dataset(self.step)
-        pixels = dataset.redrawn(style) if redrawn else dataset.plain(style)
+        pixels = dataset.redrawn(style, redrawn) if redrawn else dataset.plain(style)
         parts = []
         for chunk in pixels.split(256):
             # float32, as it will be served

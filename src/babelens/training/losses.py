@@ -1,7 +1,8 @@
 """The objectives: multi-positive InfoNCE, prototypes, and a sigmoid term that gives scores a meaning.
 
 Pictures and captions carry *sets* of concepts (a scene has several). Equal sets are positives, disjoint sets are
-negatives, and sets that overlap without being equal are neither: such pairs are left out.
+negatives, and sets that overlap without being equal are neither: such pairs are left out. The exception are captions
+that name what a picture lacks: where scenes share their concepts, telling these apart is what is to be learned.
 """
 
 from __future__ import annotations
@@ -21,19 +22,21 @@ class Pairs:
 
     positive: Tensor
     allowed: Tensor
-    """Positives and negatives; False where the sets overlap without being equal."""
+    """Positives and negatives; False for pairs that are left out."""
 
 
-def pair_up(first: Tensor, second: Tensor) -> Pairs:
+def pair_up(first: Tensor, second: Tensor, *, complete: bool = False) -> Pairs:
     """Pairs of two lists of concept sets, given as padded ids: (n, k) and (m, k) int64, -1 where there is none.
 
-    Rows are sorted sets. The comparison is O(n m k^2) on small k.
+    Rows are sorted sets. `complete` makes negatives of the pairs whose second set holds what the first lacks; those
+    whose second set is a part of the first stay out. The comparison is O(n m k^2) on small k.
     """
     present = (first >= 0)[:, None, :, None] & (second >= 0)[None, :, None, :]
     shared = ((first[:, None, :, None] == second[None, :, None, :]) & present).sum((2, 3))  # (n, m)
     size1, size2 = (first >= 0).sum(1)[:, None], (second >= 0).sum(1)[None, :]
     positive = (shared == size1) & (shared == size2)
-    return Pairs(positive=positive, allowed=positive | (shared == 0))
+    negative = shared < size2 if complete else shared == 0
+    return Pairs(positive=positive, allowed=positive | negative)
 
 
 def info_nce(scores: Tensor, pairs: Pairs) -> Tensor:

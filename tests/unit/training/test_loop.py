@@ -97,6 +97,17 @@ def test_a_tiny_model_learns(shapes: Path, recipe_file: Path, tmp_path: Path) ->
     assert np.mean([r.text_to_image_1 for r in done.recalls.values()]) > 0.4
 
 
+def test_scenes_share_concepts_once_the_run_is_wide(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
+    wide = {"widen.steps": 4, "widen.scenes": 6, "data.concepts": 8}
+    trainer = Trainer(load_recipe(recipe_file, overrides=wide), shapes, tmp_path / "run")
+    for step in range(8, 12):
+        batch = trainer.draw(step)
+        single, scenes = batch.image_sets[:16], batch.image_sets[16:]
+        named = set(scenes.flatten().tolist()) - {-1}
+        assert len(named) <= 4, "two thirds as many concepts as scenes"
+        assert named <= set(single[:, 0].tolist())
+
+
 def test_a_held_out_style_may_lack_drawings_but_a_trained_one_may_not(
     shapes: Path, recipe_file: Path, tmp_path: Path
 ) -> None:

@@ -20,6 +20,13 @@ def test_pairs_of_sets() -> None:
     assert pairs.allowed.tolist() == [[True, True, False], [False, False, True], [True, True, True]]
 
 
+def test_a_caption_that_names_what_a_picture_lacks_is_a_mismatch_when_captions_have_to_be_complete() -> None:
+    pairs = losses.pair_up(sets((1,), (1, 2), (3,)), sets((1,), (2,), (1, 2)), complete=True)
+    assert pairs.positive.tolist() == [[True, False, False], [False, False, True], [False, False, False]]
+    # {1, 2} shows what {1} names, and more: still neither.
+    assert pairs.allowed.tolist() == [[True, True, True], [False, False, True], [True, True, True]]
+
+
 def test_info_nce_by_hand() -> None:
     scores = torch.tensor([[2.0, 1.0, 0.0], [0.0, 1.0, 3.0]])
     positive = torch.tensor([[True, True, False], [False, False, True]])
