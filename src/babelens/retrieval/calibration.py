@@ -141,21 +141,30 @@ def trust(scores: NDArray[Any], answers: NDArray[Any], *, prior: float = 1.0) ->
 
 
 def fit_confidence(
-    scores: NDArray[Any], matches: NDArray[np.bool_], *, pair: Pair, seed: int = 0
+    scores: NDArray[Any],
+    matches: NDArray[np.bool_],
+    *,
+    pair: Pair,
+    related: NDArray[np.bool_] | None = None,
+    seed: int = 0,
 ) -> dict[str, float]:
     """The rows of a card for one pair of modalities, measured on queries whose matches are known.
 
     Galleries of 8 to n pictures are drawn; each query meets one gallery that holds a match and one that holds none.
-    The label is whether the best hit is a match. Logistic regression by Newton's method, with a small ridge.
+    The label is which of the two it was. Logistic regression by Newton's method, with a small ridge.
 
-    Shape: scores (queries, n), matches (queries, n). Returns ``pair``-prefixed bias, cosine, z, absolute_bias,
+    ``related`` are candidates near enough to the query to be neither: they are never drawn. A woman who cooks is no
+    match for "man cook", but nobody would call a collection that has her empty of it.
+
+    Shape: scores, matches, related (queries, n). Returns ``pair``-prefixed bias, cosine, z, absolute_bias,
     absolute_cosine. Raises ``ValueError`` when no query has both matches and enough others.
     """
     random = np.random.default_rng(seed)
     n = scores.shape[1]
     features, labels = [], []
-    for row, match in zip(np.asarray(scores, dtype=np.float64), matches, strict=True):
-        own, others = np.flatnonzero(match), np.flatnonzero(~match)
+    other = ~matches if related is None else ~(matches | related)
+    for row, match, rest in zip(np.asarray(scores, dtype=np.float64), matches, other, strict=True):
+        own, others = np.flatnonzero(match), np.flatnonzero(rest)
         if own.size == 0 or others.size < MIN_BACKGROUND:
             continue
         for present in (True, False):
@@ -167,7 +176,7 @@ def fit_confidence(
             best = int(gallery[np.argmax(row[gallery])])
             z = (row[best] - background.median) / background.spread - expected_maximum(size)
             features.append((1.0, row[best], z))
-            labels.append(bool(match[best]))
+            labels.append(present)
     if len(set(labels)) < 2:
         raise ValueError("fitting needs queries that find a match and queries that do not")
     x, y = np.array(features), np.array(labels, dtype=np.float64)

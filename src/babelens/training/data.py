@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -259,6 +259,33 @@ def draw_captions(writer: CaptionWriter, *, count: int, scenes: float, seed: int
         sets[row, :size] = torch.from_numpy(np.sort(chosen))
     ids, mask = pad(rows)
     return Captions(torch.from_numpy(ids), torch.from_numpy(mask), sets)
+
+
+def draw_scenes(
+    dataset: Pictographs,
+    writer: CaptionWriter,
+    data: Data,
+    *,
+    style: str,
+    count: int,
+    variety: augment.Variety,
+    seed: int = 0,
+) -> tuple[Tensor, Tensor, Captions]:
+    """Scenes of one style with a caption each: normalised pictures (count, 3, s, s), their concepts, the captions."""
+    torch.manual_seed(seed)
+    pixels, sets, rows = _scenes(
+        dataset,
+        writer,
+        replace(data, scenes=count),
+        [style],
+        dataset.usable[style][None],
+        np.flatnonzero(dataset.drawn[style]),
+        np.random.default_rng(seed),
+        variety,
+    )
+    ids, mask = pad(rows)
+    captions = Captions(torch.from_numpy(ids), torch.from_numpy(mask), sets)
+    return normalise_pixels(pixels), sets, captions
 
 
 def _scenes(

@@ -37,7 +37,10 @@ from .validate import Matrix, separation
 if TYPE_CHECKING:
     from .loop import Trainer
 
+Mask = npt.NDArray[np.bool_]
+
 FORMAT = 1
+_SCENES = 600  # composed to fit the confidence on
 _SMALL = 1024  # tensors below this size stay float32
 
 
@@ -128,8 +131,9 @@ def export_encoder(trainer: Trainer, out: Path | str, *, weights: str | None = N
 def calibration(trainer: Trainer) -> dict[str, Any]:
     """What scores mean: the confidence weights of `babelens.retrieval.calibration`, and what they were fitted on.
 
-    Fitted on the held-out style, on its plain pictures and on the same ones changed as in `widen`. A run without one
+    Fitted on the held-out style: its plain pictures, the same ones changed as in `widen`, and scenes. A run without one
     takes a style it was trained on, and only the changed pictures: those that it knows by heart would make it too sure.
+    Concepts of one CLDR subgroup ("person-role", "food-fruit") do not count as wrong answers for each other.
 
     ``measured`` holds, per direction and as the mean over languages, the cosines of matches (``matched_*``), of the
     best candidate when the match was taken out (``unmatched_*``), and ``auc``: the chance that a query with its
@@ -139,23 +143,37 @@ def calibration(trainer: Trainer) -> dict[str, Any]:
     unseen = style in trainer.recipe.data.held_out
     changed, texts = trainer.vectors(style, redrawn=WIDE)
     images = trainer.vectors(style)[0] if unseen else changed
-    pictured = np.concatenate([images, changed]) if unseen else changed
+    scenes, scene_captions, scene_sets = trainer.scene_vectors(style, _SCENES)
     table: dict[str, Any] = {"style": style, "style_seen_in_training": not unseen, "candidates": len(images)}
+
+    drawn = np.flatnonzero(trainer.full.drawn[style])
+    each = np.eye(len(trainer.full), dtype=np.float32)[drawn]  # (n, concepts): which concepts a row holds
+    several = np.zeros((_SCENES, len(trainer.full)), dtype=np.float32)
+    for members, row in zip(scene_sets, several, strict=True):
+        row[members[members >= 0]] = 1
+    groups = np.unique([concept.group for concept in trainer.full.concepts], return_inverse=True)[1]
+    member = np.eye(groups.max() + 1, dtype=np.float32)[groups]  # (concepts, groups)
+
     # Each concept is asked for in one language and answered in another, so that all languages weigh alike.
-    concepts = np.arange(len(images))
-    turn = concepts % len(texts)
+    order = np.arange(len(images))
+    turn = order % len(texts)
     stacked = np.stack(list(texts.values()))  # (languages, n, dim)
-    asked, other = stacked[turn, concepts], stacked[turn - 1, concepts]
-    pairs: tuple[tuple[Pair, Matrix, Matrix], ...] = (
-        ("text_image", asked, pictured),
-        ("image_text", pictured, asked),
-        ("text_text", asked, other),
+    asked = np.concatenate([stacked[turn, order], scene_captions])
+    named = np.concatenate([each, several])
+    pictured = np.concatenate([images, changed, scenes] if unseen else [changed, scenes])
+    shown = np.concatenate([each, each, several] if unseen else [each, several])
+    # A picture matches a caption when it shows all that the caption names.
+    fits = named @ shown.T == named.sum(1)[:, None]
+    near = (named @ member) @ (shown @ member).T > 0
+    alike = np.eye(len(images), dtype=np.bool_), each @ member @ (each @ member).T > 0
+    pairs: tuple[tuple[Pair, Matrix, Matrix, tuple[Mask, Mask]], ...] = (
+        ("text_image", asked, pictured, (fits, near)),
+        ("image_text", pictured, asked, (fits.T, near.T)),
+        ("text_text", stacked[turn, order], stacked[turn - 1, order], alike),
     )
     if len(images) > 2 * MIN_BACKGROUND:
-        for pair, queries, candidates in pairs:
-            # Row i of `pictured` shows concept i, and so does row i + n.
-            own = np.arange(len(queries))[:, None] % len(images) == np.arange(len(candidates)) % len(images)
-            weights = fit_confidence(queries @ candidates.T, own, pair=pair)
+        for pair, queries, candidates, (matches, related) in pairs:
+            weights = fit_confidence(queries @ candidates.T, matches, related=related, pair=pair)
             table.update({key: round(value, 4) for key, value in weights.items()})
     table["measured"] = {}
     for name, measured in (

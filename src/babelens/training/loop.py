@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from babelens.errors import MissingExtraError, TrainingError
 
@@ -32,7 +33,7 @@ from babelens.models.ngrams import NgramTokenizer
 
 from . import losses
 from .augment import CALM, ROUGH, WIDE, Variety
-from .data import Batch, CaptionWriter, Pictographs, draw_batch, draw_captions
+from .data import Batch, CaptionWriter, Pictographs, draw_batch, draw_captions, draw_scenes
 from .recipe import Optim, Recipe, load_recipe
 from .towers import Conv, TwoTower
 from .validate import Matrix, Recall, recall, separation
@@ -336,6 +337,16 @@ class Trainer:
             )
             texts[language] = rows.cpu().numpy()
         return torch.cat(parts).numpy(), texts
+
+    @torch.no_grad()
+    def scene_vectors(self, style: str, count: int) -> tuple[Matrix, Matrix, npt.NDArray[np.int64]]:
+        """Vectors of scenes and of a caption of each, (count, dim), and what they show, (count, 3), -1 padded."""
+        pixels, sets, captions = draw_scenes(
+            self.dataset(self.step), self.writer, self.recipe.data, style=style, count=count, variety=WIDE
+        )
+        images = [self.average.image(part.to(self.device)).cpu() for part in pixels.split(256)]
+        texts = self.average.text(captions.ids.to(self.device), captions.mask.to(self.device))
+        return torch.cat(images).numpy(), texts.cpu().numpy(), sets.numpy()
 
     def validate(self) -> dict[str, Recall]:
         images, texts = self.vectors(self.validation_style)
