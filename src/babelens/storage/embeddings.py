@@ -2,6 +2,9 @@
 
 A vector's sequence number is its name in every index. It is never reused: a vector that changes gets a new one, and
 the old one goes to the log of removals (a trigger writes it, so that cascading deletions are in it too).
+
+Where a few items or texts lead to their vectors, the join is a CROSS JOIN: SQLite then keeps its order. Otherwise,
+without statistics, it starts from `vectors_by_encoder`, which is all vectors there are.
 """
 
 from __future__ import annotations
@@ -180,7 +183,7 @@ def count(connection: sqlite3.Connection, encoder: int, modality: Modality) -> i
 
 def of_items(connection: sqlite3.Connection, encoder: int, item_ids: Iterable[str]) -> dict[str, Floats]:
     sql = """
-        SELECT items.id, vectors.vector FROM items JOIN vectors ON vectors.item = items.n
+        SELECT items.id, vectors.vector FROM items CROSS JOIN vectors ON vectors.item = items.n
         WHERE items.id IN (SELECT value FROM json_each(?)) AND vectors.encoder = ? AND vectors.modality = 0
     """
     rows = connection.execute(sql, (json.dumps(list(item_ids)), encoder)).fetchall()
@@ -190,7 +193,7 @@ def of_items(connection: sqlite3.Connection, encoder: int, item_ids: Iterable[st
 
 def by_hash(connection: sqlite3.Connection, encoder: int, sha256: str) -> Floats | None:
     sql = """
-        SELECT vectors.vector FROM items JOIN vectors ON vectors.item = items.n
+        SELECT vectors.vector FROM items CROSS JOIN vectors ON vectors.item = items.n
         WHERE items.sha256 = ? AND items.kind = 'image' AND items.box IS NULL
         AND vectors.encoder = ? AND vectors.modality = 0 LIMIT 1
     """
@@ -263,7 +266,7 @@ def found(connection: sqlite3.Connection, seqs: Iterable[int]) -> dict[int, Foun
 def matching(connection: sqlite3.Connection, encoder: int, modality: Modality, condition: Condition) -> Ids:
     """Sequence numbers of the vectors whose items meet a condition, ascending."""
     sql = f"""
-        SELECT vectors.seq FROM items JOIN vectors ON vectors.item = items.n
+        SELECT vectors.seq FROM items CROSS JOIN vectors ON vectors.item = items.n
         WHERE vectors.encoder = ? AND vectors.modality = ? AND {condition.sql}
     """
     rows = connection.execute(sql, (encoder, MODALITIES[modality], *condition.parameters))
@@ -280,7 +283,7 @@ def seqs_of_items(
 def in_language(connection: sqlite3.Connection, encoder: int, language: str) -> Ids:
     """Sequence numbers of the vectors of all texts in a language, ascending."""
     sql = """
-        SELECT vectors.seq FROM texts JOIN vectors ON vectors.text = texts.n
+        SELECT vectors.seq FROM texts CROSS JOIN vectors ON vectors.text = texts.n
         WHERE texts.language = ? AND vectors.encoder = ?
     """
     return np.sort(np.array([seq for (seq,) in connection.execute(sql, (language, encoder))], dtype=np.int64))
