@@ -32,7 +32,7 @@ from pathlib import Path
 from babelens.collection import Collection
 rows = np.random.default_rng(0).normal(size=(12_000, 8)).astype(np.float32)
 with Collection.open(Path(sys.argv[1])) as collection:
-    say = lambda done: print(done, flush=True)
+    say = lambda done, *_: print(done, flush=True)
     collection.import_vectors(rows, [f"/p/{n}.jpg" for n in range(len(rows))], encoder="elsewhere", progress=say)
 """
 
