@@ -51,21 +51,6 @@ def name_of(hit: object) -> str:
     return Path(hit.item.source.path).stem  # type: ignore[attr-defined]
 
 
-def test_building_an_index_is_reported_too(tmp_path: Path) -> None:
-    told: list[tuple[int, int | None, str]] = []
-    rows = np.random.default_rng(0).normal(size=(10_500, 4)).astype(np.float32)
-    with Collection.open(tmp_path / "c") as collection:
-        names = [f"/p/{number}.jpg" for number in range(len(rows))]
-        collection.import_vectors(
-            rows,
-            names,
-            encoder="elsewhere",
-            progress=lambda done, total=None, note="": told.append((done, total, note)),
-        )
-    assert (10_500, 10_500, "") in told
-    assert told[-1] == (10_500, 10_500, "building the index")
-
-
 # -- opening -----------------------------------------------------------------------------------------------
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from babelens.collection import Collection
 from babelens.indexes import files, tuning
 from babelens.search import FreshIndex, upkeep
 from babelens.search.trust import Trust
@@ -166,3 +167,18 @@ def test_without_captions_trust_is_given_not_measured(catalog: Catalog) -> None:
     images, texts = (FreshIndex(catalog, encoder, DIM, name) for name in ("image", "text"))
     trust = Trust(catalog, encoder, images, texts)
     assert (trust.image, trust.caption, trust.image_measured) == (1.0, 1.0, False)
+
+
+def test_building_an_index_is_reported_too(tmp_path: Path) -> None:
+    told: list[tuple[int, int | None, str]] = []
+    rows = np.random.default_rng(0).normal(size=(10_500, 4)).astype(np.float32)
+    with Collection.open(tmp_path / "c") as collection:
+        names = [f"/p/{number}.jpg" for number in range(len(rows))]
+        collection.import_vectors(
+            rows,
+            names,
+            encoder="elsewhere",
+            progress=lambda done, total=None, note="": told.append((done, total, note)),
+        )
+    assert (10_500, 10_500, "") in told
+    assert told[-1] == (10_500, 10_500, "building the index")

@@ -193,7 +193,7 @@ class Locator:
     ) -> None:
         folder, name = os.path.split(captions_file)
         above = os.path.dirname(folder)
-        split = os.path.splitext(name)[0].removeprefix("captions_")
+        split = os.path.splitext(name)[0].removeprefix("captions_")  # COCO: captions_val2017.json
         usual = ("images", "Images", "Flicker8k_Dataset", "Flickr8k_Dataset", "flickr30k_images", split)
         folders = [folder, *roots]
         folders += [os.path.join(place, part) for place in (folder, above) for part in usual]

@@ -128,8 +128,7 @@ class Trainer:
     def draw(self, step: int) -> Batch:
         recipe = self.recipe
         data, variety = recipe.data, ROUGH
-        widening = step >= recipe.run.steps
-        if widening:
+        if self.widening(step):
             data, variety = replace(data, scenes=recipe.widen.scenes), WIDE
         elif step >= recipe.run.steps * (1 - data.calm):
             variety = CALM
@@ -141,13 +140,12 @@ class Trainer:
             seed=recipe.run.seed,
             step=step,
             variety=variety,
-            shared=widening,
+            shared=self.widening(step),
         )
 
-    @property
-    def widening(self) -> bool:
+    def widening(self, step: int) -> bool:
         """The main part of the run is over: scenes share their concepts, and captions have to be right in full."""
-        return self.step >= self.recipe.run.steps
+        return step >= self.recipe.run.steps
 
     def dataset(self, step: int) -> Pictographs:
         """The pictures at the size in use at `step`."""
@@ -163,7 +161,7 @@ class Trainer:
         texts = model.text(batch.ids.to(device), batch.mask.to(device))
         scale = model.log_scale.clamp(max=math.log(100.0)).exp()
         cosine = images @ texts.T
-        pairs = losses.pair_up(sets, text_sets, complete=self.widening)
+        pairs = losses.pair_up(sets, text_sets, complete=self.widening(self.step))
         terms = {"image_text": losses.symmetric_info_nce(scale * cosine, pairs)}
         if weights.image_image:
             terms["image_image"] = weights.image_image * losses.within(images, sets, scale)
@@ -252,6 +250,10 @@ class Trainer:
         """A new stage starts from the averaged weights: they are the better model."""
         self.model.load_state_dict(self.average.state_dict())
 
+    def _image_vectors(self, pixels: Tensor) -> Tensor:
+        """Of the averaged model, in float32 as it will be served: (n, 3, s, s) to (n, dim), a part at a time."""
+        return torch.cat([self.average.image(part.to(self.device)) for part in pixels.split(256)])
+
     @torch.no_grad()
     def _means_of_pictures(self) -> Tensor:
         """Where the image tower puts each concept: the mean over training styles, plain and redrawn, (c, dim)."""
@@ -260,8 +262,7 @@ class Trainer:
         for style in self.recipe.training_styles:
             usable = torch.from_numpy(self.full.usable[style]).to(self.device)
             for pixels in (self.full.plain(style), self.full.redrawn(style, ROUGH)):
-                rows = [self.average.image(part.to(self.device)) for part in pixels.split(256)]
-                total += torch.cat(rows) * usable[:, None]
+                total += self._image_vectors(pixels) * usable[:, None]
         return total
 
     @torch.no_grad()
@@ -324,10 +325,6 @@ class Trainer:
         """
         dataset = self.dataset(self.step)
         pixels = dataset.redrawn(style, redrawn) if redrawn else dataset.plain(style)
-        parts = []
-        for chunk in pixels.split(256):
-            # float32, as it will be served
-            parts.append(self.average.image(chunk.to(self.device)).cpu())
         texts = {}
         drawn = [self.full.concepts[i] for i in np.flatnonzero(self.full.drawn[style])]
         for language in self.recipe.data.languages:
@@ -336,7 +333,7 @@ class Trainer:
                 torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
             )
             texts[language] = rows.cpu().numpy()
-        return torch.cat(parts).numpy(), texts
+        return self._image_vectors(pixels).cpu().numpy(), texts
 
     @torch.no_grad()
     def scene_vectors(self, style: str, count: int) -> tuple[Matrix, Matrix, npt.NDArray[np.int64]]:
@@ -344,9 +341,8 @@ class Trainer:
         pixels, sets, captions = draw_scenes(
             self.dataset(self.step), self.writer, self.recipe.data, style=style, count=count, variety=WIDE
         )
-        images = [self.average.image(part.to(self.device)).cpu() for part in pixels.split(256)]
         texts = self.average.text(captions.ids.to(self.device), captions.mask.to(self.device))
-        return torch.cat(images).numpy(), texts.cpu().numpy(), sets.numpy()
+        return self._image_vectors(pixels).cpu().numpy(), texts.cpu().numpy(), sets.numpy()
 
     def validate(self) -> dict[str, Recall]:
         images, texts = self.vectors(self.validation_style)
