@@ -1,7 +1,7 @@
 # Each target makes its own .venv from python3 and pip; nothing else is needed. A second run is quick: the
 # stamps are remade only when pyproject.toml or constraints.txt changed.
 #   make demo    index the bundled gallery and search it in eight languages
-#   make test    the test suite (offline, CPU);  EXTRAS=torch adds the training tests
+#   make test    the test suite (offline, CPU);  EXTRAS=torch,reference adds those of training and of the real model families
 #   make check   ruff, mypy --strict, import-linter
 #   make bench   the benchmarks, each prints a table and ratios
 PYTHON ?= python3
