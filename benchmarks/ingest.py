@@ -99,8 +99,8 @@ def _photographs(folder: Path, size: tuple[int, int], count: int, quality: int) 
 
 
 def _vit_b_32(cache: Path) -> Any:
-    """The real :class:`OnnxEncoder` around a vision transformer with random weights."""
-    from babelens.models.onnx import OnnxEncoder
+    """The real encoder on ONNX Runtime around a vision transformer with random weights."""
+    from babelens.models.registry import load_encoder
 
     folder = cache / "vit-b-32"
     if not (folder / "encoder.json").is_file():
@@ -115,7 +115,7 @@ def _vit_b_32(cache: Path) -> Any:
         (folder / "encoder.json").write_text(
             json.dumps({**config, "image": image, "text": text, "photographs": True})
         )
-    return OnnxEncoder(folder)
+    return load_encoder(folder)
 
 
 def _graph() -> Any:

@@ -10,6 +10,7 @@ The hash is CRC-32 of the UTF-8 bytes: the same in every process and on every ma
 
 from __future__ import annotations
 
+import json
 import unicodedata
 import zlib
 from collections.abc import Iterable, Mapping, Sequence
@@ -56,6 +57,15 @@ class NgramTokenizer:
 
     def to_config(self) -> dict[str, Any]:
         return {"type": "ngrams", **asdict(self)}
+
+    @property
+    def vocabulary(self) -> int:
+        return self.buckets
+
+    @property
+    def key(self) -> str:
+        """Everything that changes ids, in one line."""
+        return json.dumps(self.to_config(), sort_keys=True, separators=(",", ":"))
 
     def count(self, text: str) -> int:
         """How many ids a text has before it is thinned to `max_length`."""

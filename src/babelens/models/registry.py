@@ -7,9 +7,11 @@ from dataclasses import dataclass
 from importlib import resources
 from pathlib import Path
 
-from ..errors import UnknownModelError
-from .onnx import CONFIG_FILE, OnnxEncoder, read_config
+from ..errors import UnknownModelError, WeightsUnavailableError
+from .encoder import TwoTowerEncoder
+from .layouts import native, read_towers
 from .protocols import Encoder
+from .towers import Towers, digest
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +41,8 @@ def list_models() -> tuple[ModelInfo, ...]:
     rows = []
     for name, row in table.items():
         folder = _bundled(name) if row["bundled"] else None
-        here = folder is not None and (folder / CONFIG_FILE).is_file()
-        config = read_config(folder) if folder and here else None
+        here = folder is not None and (folder / native.CONFIG_FILE).is_file()
+        config = native.read_config(folder) if folder and here else None
         rows.append(
             ModelInfo(
                 name=name,
@@ -49,7 +51,7 @@ def list_models() -> tuple[ModelInfo, ...]:
                 languages=tuple(row["languages"]),
                 photographs=row["photographs"],
                 dim=config.dim if config else None,
-                image_size=config.image_size if config else None,
+                image_size=config.preprocess.size if config else None,
                 bytes=sum(file.stat().st_size for file in folder.iterdir()) if folder and here else None,
                 folder=folder if here else None,
             )
@@ -57,16 +59,34 @@ def list_models() -> tuple[ModelInfo, ...]:
     return tuple(rows)
 
 
-def load_encoder(model: str | Path, *, threads: int = 0) -> Encoder:
-    """The encoder of a catalogue name, or of a folder that holds ``encoder.json``.
+def load_encoder(model: str | Path) -> Encoder:
+    """The encoder of a catalogue name, or of a folder in any of the layouts of :mod:`.layouts`.
 
     Raises :class:`UnknownModelError` (with near names) when it is neither, and
     :class:`WeightsUnavailableError` when its files are missing or broken.
     """
     folder = Path(model).expanduser()
-    if (folder / CONFIG_FILE).is_file():
-        return OnnxEncoder(folder, threads=threads)
+    if folder.is_dir():
+        return _joined(read_towers(folder), folder)
     names = [row.name for row in list_models()]
     if str(model) not in names:
         raise UnknownModelError(str(model), names)
-    return OnnxEncoder(_bundled(str(model)), threads=threads)
+    return _joined(read_towers(_bundled(str(model))), _bundled(str(model)))
+
+
+def _joined(towers: Towers, folder: Path) -> TwoTowerEncoder:
+    if towers.image is None or towers.text is None:
+        lacking = "picture" if towers.image is None else "text"
+        raise WeightsUnavailableError(
+            f"{folder} has no {lacking} tower.",
+            hint="An encoder needs both. `babelens models` names those whose towers come from two places.",
+        )
+    return TwoTowerEncoder(
+        towers.name or folder.absolute().name,
+        towers.revision or digest((*towers.image.files, *towers.text.files)),
+        towers.image,
+        towers.text,
+        languages=towers.languages,
+        photographs=towers.photographs,
+        calibration=towers.calibration,
+    )

@@ -1,0 +1,113 @@
+"""Both towers of a model behind one protocol, whatever runs them."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Mapping, Sequence
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..errors import WeightsUnavailableError
+from ..types import EncoderFingerprint
+from ..vectors import Floats, normalize
+from .towers import ImageForward, ImageTower, TextForward, TextTower, Tokenizer
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+
+class TwoTowerEncoder:
+    """Pictures and texts in one space. Safe to use from several threads. See :class:`.protocols.Encoder`.
+
+    Each tower is loaded when it is first used, so a search by words never pays for the image tower.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        revision: str,
+        image: ImageTower,
+        text: TextTower,
+        *,
+        languages: Sequence[str],
+        photographs: bool = True,
+        calibration: Mapping[str, float] | None = None,
+    ) -> None:
+        if image.dim != text.dim:
+            raise ValueError(f"the towers do not share a space: {image.dim} and {text.dim} numbers")
+        self.image_tower, self.text_tower = image, text
+        self.languages = tuple(languages)
+        self.photographs = photographs
+        self._name, self._revision = name, revision
+        self._calibration = dict(calibration or {})
+        self._loading = threading.Lock()
+        self._image: ImageForward | None = None
+        self._text: TextForward | None = None
+
+    @cached_property
+    def fingerprint(self) -> EncoderFingerprint:
+        preprocess = f"{self.image_tower.preprocess.key} {self._tokenizer.key}"
+        return EncoderFingerprint(self._name, self._revision, preprocess, self.image_tower.dim)
+
+    @property
+    def runtime(self) -> str:
+        """What runs the towers, in words."""
+        image, text = self.image_tower.runtime, self.text_tower.runtime
+        return image if image == text else f"{image} (pictures), {text} (texts)"
+
+    @property
+    def image_size(self) -> int:
+        return self.image_tower.preprocess.size
+
+    @property
+    def calibration(self) -> dict[str, float]:
+        return dict(self._calibration)
+
+    @property
+    def max_tokens(self) -> int:
+        return self._tokenizer.max_length
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [self._tokenizer.count(text) for text in texts]
+
+    def prepare(self, image: Image) -> NDArray[np.uint8]:
+        return self.image_tower.preprocess.to_pixels(image)
+
+    def encode_prepared(self, pixels: Sequence[NDArray[np.uint8]]) -> Floats:
+        tower = self.image_tower
+        with self._loading:
+            forward = self._image = self._image or tower.load()
+        parts = [np.empty((0, tower.dim), dtype=np.float32)]
+        for start in range(0, len(pixels), tower.batch):
+            batch = np.stack(pixels[start : start + tower.batch])
+            parts.append(forward(tower.preprocess.standardize(batch)))
+        return normalize(np.concatenate(parts))
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        tower = self.text_tower
+        with self._loading:
+            forward = self._text = self._text or self._load_text()
+        result = np.empty((len(texts), tower.dim), dtype=np.float32)
+        # Texts of like length together: a batch is padded to its longest.
+        order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
+        for start in range(0, len(order), tower.batch):
+            rows = order[start : start + tower.batch]
+            result[rows] = forward(*self._tokenizer([texts[row] for row in rows]))
+        return normalize(result)
+
+    def _load_text(self) -> TextForward:
+        known, made = self.text_tower.vocabulary, self._tokenizer.vocabulary
+        if known is not None and made > known:
+            raise WeightsUnavailableError(
+                f"The tokenizer of {self._name} makes {made:,} different ids and its text tower knows {known:,}: they "
+                "do not belong together.",
+                hint="Fetch the model again, or put its own tokenizer beside its weights.",
+            )
+        return self.text_tower.load()
+
+    @cached_property
+    def _tokenizer(self) -> Tokenizer:
+        return self.text_tower.tokenizer()

@@ -1,0 +1,135 @@
+"""This project's own layout: ``encoder.json`` (format 1) beside one ONNX file a tower.
+
+``babelens train`` and ``babelens models export`` write it, and `mini` is shipped in it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+from ...errors import WeightsUnavailableError
+from ..ngrams import NgramTokenizer
+from ..onnx import RUNTIME, image_forward, text_forward
+from ..preprocess import Preprocess, Triple
+from ..subwords import SubwordTokenizer
+from ..towers import ImageTower, TextTower, Tokenizer, Towers
+
+CONFIG_FILE: Final = "encoder.json"
+_IMAGE_BATCH: Final = 64
+_TEXT_BATCH: Final = 256
+
+_TOKENIZERS: Final[dict[str, Callable[[Mapping[str, Any], Path], Tokenizer]]] = {
+    "ngrams": lambda config, _: NgramTokenizer.from_config(config),
+    "subwords": SubwordTokenizer.from_config,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class EncoderConfig:
+    """What ``encoder.json`` says. ``precision`` is that of the weights; ``source`` what they were exported from."""
+
+    name: str
+    revision: str
+    dim: int
+    image_file: str
+    preprocess: Preprocess
+    text_file: str
+    tokenizer: dict[str, Any]
+    languages: tuple[str, ...]
+    photographs: bool = False
+    precision: str = "fp32"
+    calibration: dict[str, float] = field(default_factory=dict)
+
+
+def read_config(folder: Path) -> EncoderConfig:
+    """Reads ``encoder.json``. Raises :class:`WeightsUnavailableError` that names the file and what is wrong."""
+    path = folder / CONFIG_FILE
+    try:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        version = raw["format"]
+        kind = raw["text"]["tokenizer"]["type"]
+        if version != 1 or kind not in _TOKENIZERS:
+            raise WeightsUnavailableError(
+                f"{path} asks for format {version} and tokenizer {kind!r}; this version of Babelens knows format 1 "
+                f"and {' and '.join(map(repr, _TOKENIZERS))}.",
+                hint="Update Babelens, or export the encoder again.",
+            )
+        config = _parse(raw)
+    except OSError as error:
+        raise WeightsUnavailableError(f"{path} cannot be read: {error.strerror}.") from error
+    except (KeyError, TypeError, ValueError) as error:
+        raise WeightsUnavailableError(f"{path} is not a valid encoder description: {error!r}.") from error
+    for name in (config.image_file, config.text_file):
+        if not (folder / name).is_file():
+            raise WeightsUnavailableError(f"{folder / name} is missing, though {CONFIG_FILE} names it.")
+    return config
+
+
+def _parse(raw: Mapping[str, Any]) -> EncoderConfig:
+    image, text = raw["image"], raw["text"]
+    gap = image.get("reducing_gap", 3.0)  # what this layout's first encoders were trained with
+    return EncoderConfig(
+        name=raw["name"],
+        revision=str(raw["revision"]),
+        dim=int(raw["dim"]),
+        image_file=image["file"],
+        preprocess=Preprocess(
+            int(image["size"]),
+            image["resize"],
+            _three(image["mean"]),
+            _three(image["std"]),
+            image.get("interpolation", "bicubic"),
+            None if gap is None else float(gap),
+        ),
+        text_file=text["file"],
+        tokenizer=text["tokenizer"],
+        languages=tuple(raw["languages"]),
+        photographs=bool(raw.get("photographs", False)),
+        precision=str(raw.get("weights", "fp32")),
+        calibration={
+            key: float(value)
+            for key, value in raw.get("calibration", {}).items()
+            if isinstance(value, int | float)
+        },
+    )
+
+
+def read(folder: Path) -> Towers:
+    """The towers of a folder."""
+    config = read_config(folder)
+    image, text = folder / config.image_file, folder / config.text_file
+    runtime = f"{RUNTIME}, {config.precision}"
+    tokenizer = partial(_TOKENIZERS[config.tokenizer["type"]], config.tokenizer, folder)
+    return Towers(
+        ImageTower(
+            config.dim,
+            config.preprocess,
+            (image,),
+            runtime,
+            partial(image_forward, image),
+            _IMAGE_BATCH,
+        ),
+        TextTower(
+            config.dim,
+            tokenizer,
+            (text,),
+            runtime,
+            partial(text_forward, text),
+            batch=_TEXT_BATCH,
+        ),
+        name=config.name,
+        revision=config.revision,
+        languages=config.languages,
+        photographs=config.photographs,
+        calibration=config.calibration,
+    )
+
+
+def _three(values: Sequence[float]) -> Triple:
+    red, green, blue = values
+    return float(red), float(green), float(blue)

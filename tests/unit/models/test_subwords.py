@@ -1,0 +1,94 @@
+"""Subword tokenizers against the library that wrote their files."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+
+from babelens.errors import WeightsUnavailableError
+from babelens.models.subwords import SubwordTokenizer
+
+TEXTS = [
+    "a red car",
+    "un perro en la playa",
+    "犬と猫",
+    "كلب أحمر",
+    "लाल गाड़ी",
+    "🐕‍🦺 woof",
+    "",
+    "word " * 10_000,
+]
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tokenizer = Tokenizer(models.BPE(unk_token="<unk>"))
+    tokenizer.normalizer = normalizers.NFC()
+    tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
+    trainer = trainers.BpeTrainer(vocab_size=200, special_tokens=["<pad>", "<s>", "</s>", "<unk>"])
+    tokenizer.train_from_iterator(TEXTS, trainer)
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A </s>", special_tokens=[("<s>", 1), ("</s>", 2)]
+    )
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    tokenizer.save(str(path))
+    return path
+
+
+def test_ids_are_the_librarys_own_cut_with_their_marks_kept(file: Path) -> None:
+    ids, mask = SubwordTokenizer(file, max_length=12, pad_id=0)(TEXTS)
+    reference = Tokenizer.from_file(str(file))
+    reference.enable_truncation(12)
+    reference.enable_padding(pad_id=0)
+    for row, encoding in enumerate(reference.encode_batch(TEXTS)):
+        assert ids[row].tolist() == encoding.ids
+        assert mask[row].tolist() == encoding.attention_mask
+    assert ids[-1][0] == 1
+    assert ids[-1][-1] == 2
+
+
+def test_the_count_is_that_of_the_uncut_text(file: Path) -> None:
+    tokenizer = SubwordTokenizer(file, max_length=12, pad_id=0)
+    whole = Tokenizer.from_file(str(file))
+    for text in TEXTS:
+        assert tokenizer.count(text) == len(whole.encode(text).ids)
+
+
+def test_padding_to_the_maximum(file: Path) -> None:
+    ids, mask = SubwordTokenizer(file, max_length=64, pad_id=0, pad_to_max=True)(["a car", "a"])
+    assert ids.shape == (2, 64)
+    assert (ids[mask == 0] == 0).all()
+    assert mask.sum(axis=1).tolist() == [np.count_nonzero(row) for row in ids]
+
+
+def test_no_texts_give_no_rows(file: Path) -> None:
+    assert SubwordTokenizer(file, max_length=8, pad_id=0)([])[0].shape[0] == 0
+
+
+@pytest.mark.parametrize(
+    ("clean", "written", "same"),
+    [("lower", "A RED Car", "a red car"), ("canonicalize", "  A RED,\n car!? ", "a red car")],
+)
+def test_texts_are_cleaned_as_the_model_was_trained(file: Path, clean: str, written: str, same: str) -> None:
+    plain = SubwordTokenizer(file, max_length=32, pad_id=0)
+    cleaned = SubwordTokenizer(file, max_length=32, pad_id=0, clean=clean)
+    assert cleaned([written])[0].tolist() == plain([same])[0].tolist()
+    assert plain([written])[0].tolist() != plain([same])[0].tolist()
+    assert cleaned.key != plain.key
+
+
+def test_its_config_leads_back_to_it(file: Path) -> None:
+    tokenizer = SubwordTokenizer(file, max_length=9, pad_id=3, pad_to_max=True, clean="lower")
+    assert SubwordTokenizer.from_config(tokenizer.to_config(), file.parent).key == tokenizer.key
+
+
+def test_a_file_that_is_no_tokenizer_is_named(tmp_path: Path) -> None:
+    broken = tmp_path / "tokenizer.json"
+    broken.write_text("{}")
+    with pytest.raises(WeightsUnavailableError, match=r"tokenizer\.json is no tokenizer"):
+        SubwordTokenizer(broken, max_length=8, pad_id=0)(["a"])
+    with pytest.raises(WeightsUnavailableError, match=r"gone\.json cannot be read"):
+        SubwordTokenizer(tmp_path / "gone.json", max_length=8, pad_id=0)
