@@ -4,6 +4,7 @@
     ├── UnknownModelError          no such model; suggests near names
     ├── MissingExtraError          an optional dependency is needed; prints the install command
     ├── WeightsUnavailableError    the weights are not here and could not be fetched
+    ├── ExportError                a model cannot be exported, or what was exported ranks otherwise
     ├── UnreadableFileError        a picture or data file cannot be read
     │   └── MalformedDataError     a data file breaks its format; names the line
     ├── DatasetError               a data set cannot be built or does not hold together
@@ -70,6 +71,10 @@ class MissingExtraError(BabelensError):
 
 
 class WeightsUnavailableError(BabelensError):
+    pass
+
+
+class ExportError(BabelensError):
     pass
 
 

@@ -21,6 +21,7 @@ PUBLIC = [
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",
+    "ExportError",
     "ExportReport",
     "FilterError",
     "Hit",

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from ..errors import WeightsUnavailableError
 from ..types import EncoderFingerprint
 from ..vectors import Floats, normalize
-from .towers import ImageForward, ImageTower, TextForward, TextTower, Tokenizer
+from .towers import ImageForward, ImageTower, TextForward, TextTower, Tokenizer, Towers
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 class TwoTowerEncoder:
     """Pictures and texts in one space. Safe to use from several threads. See :class:`.protocols.Encoder`.
 
-    Each tower is loaded when it is first used, so a search by words never pays for the image tower.
+    Each tower is loaded when it is first used, so a search by words never pays for the image tower. ``why`` says how
+    this runtime was chosen, where there was a choice.
     """
 
     def __init__(
@@ -35,6 +36,7 @@ class TwoTowerEncoder:
         languages: Sequence[str],
         photographs: bool = True,
         calibration: Mapping[str, float] | None = None,
+        why: str | None = None,
     ) -> None:
         if image.dim != text.dim:
             raise ValueError(f"the towers do not share a space: {image.dim} and {text.dim} numbers")
@@ -43,6 +45,7 @@ class TwoTowerEncoder:
         self.photographs = photographs
         self._name, self._revision = name, revision
         self._calibration = dict(calibration or {})
+        self.why = why
         self._loading = threading.Lock()
         self._image: ImageForward | None = None
         self._text: TextForward | None = None
@@ -57,6 +60,21 @@ class TwoTowerEncoder:
         """What runs the towers, in words."""
         image, text = self.image_tower.runtime, self.text_tower.runtime
         return image if image == text else f"{image} (pictures), {text} (texts)"
+
+    def with_towers(self, towers: Towers, why: str | None = None) -> TwoTowerEncoder:
+        """The same model run by other towers, such as an export of it. Raises ``ValueError`` when one is missing."""
+        if towers.image is None or towers.text is None:
+            raise ValueError("an encoder needs both towers")
+        return TwoTowerEncoder(
+            self._name,
+            self._revision,
+            towers.image,
+            towers.text,
+            languages=self.languages,
+            photographs=self.photographs,
+            calibration=self._calibration,
+            why=why,
+        )
 
     @property
     def image_size(self) -> int:

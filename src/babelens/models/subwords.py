@@ -54,6 +54,10 @@ class SubwordTokenizer:
             "clean": self.clean,
         }
 
+    def save(self, file: Path) -> None:
+        """Writes the vocabulary and its rules; the rest is in :meth:`to_config`."""
+        file.write_bytes(self._content)
+
     @property
     def key(self) -> str:
         options = {**self.to_config(), "file": hashlib.sha256(self._content).hexdigest()[:12]}

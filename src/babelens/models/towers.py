@@ -9,7 +9,7 @@ import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -49,7 +49,10 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class ImageTower:
-    """``files`` are the weights; ``batch`` is how many pictures suit the runtime at a time."""
+    """``files`` are the weights; ``batch`` is how many pictures suit the runtime at a time.
+
+    ``module`` gives the ``torch.nn.Module`` that ``load`` runs, pixels in and vectors out; None on other runtimes.
+    """
 
     dim: int
     preprocess: Preprocess
@@ -57,11 +60,15 @@ class ImageTower:
     runtime: str
     load: Callable[[], ImageForward]
     batch: int = 16
+    module: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class TextTower:
-    """``tokenizer`` is called once. ``vocabulary`` is how many ids the weights know, where the files say so."""
+    """``tokenizer`` is called once. ``vocabulary`` is how many ids the weights know, where the files say so.
+
+    ``module`` gives the ``torch.nn.Module`` that ``load`` runs, ids and mask in and vectors out.
+    """
 
     dim: int
     tokenizer: Callable[[], Tokenizer]
@@ -70,6 +77,7 @@ class TextTower:
     load: Callable[[], TextForward]
     vocabulary: int | None = None
     batch: int = 64
+    module: Callable[[], Any] | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import logging
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,11 +20,12 @@ from babelens.errors import MissingExtraError, TrainingError
 try:
     import onnx
     import torch
-    from onnx import helper, numpy_helper
     from torch import Tensor, nn
 except ImportError as error:
     raise MissingExtraError(error.name or "onnx", "torch") from error
 
+from babelens.models.onnx import open_session
+from babelens.models.onnx_export import quantise_weights, to_onnx
 from babelens.retrieval.calibration import MIN_BACKGROUND, Pair, fit_confidence
 
 from .augment import WIDE
@@ -41,7 +40,6 @@ Mask = npt.NDArray[np.bool_]
 
 FORMAT = 1
 _SCENES = 600  # composed to fit the confidence on
-_SMALL = 1024  # tensors below this size stay float32
 
 
 class _ServedText(nn.Module):
@@ -76,8 +74,8 @@ def export_encoder(trainer: Trainer, out: Path | str, *, weights: str | None = N
     pixels = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
     ids, mask = (torch.from_numpy(a) for a in trainer.tokenizer(["red apple", "chien", "犬と猫"]))
     image_file, text_file = out / "image.onnx", out / "text.onnx"
-    _to_onnx(model.image, (pixels,), ["pixel_values"], "image_embeds", {0: "n"}, image_file)
-    _to_onnx(
+    to_onnx(model.image, (pixels,), ["pixel_values"], "image_embeds", {0: "n"}, image_file)
+    to_onnx(
         _ServedText(model.text),
         (ids, mask),
         ["input_ids", "attention_mask"],
@@ -189,97 +187,5 @@ def calibration(trainer: Trainer) -> dict[str, Any]:
 
 def run_onnx(file: Path, feeds: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
     """The one output of a graph on the CPU."""
-    import onnxruntime
-
-    session = onnxruntime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
-    (rows,) = session.run(None, feeds)
+    (rows,) = open_session(file).run(None, feeds)
     return np.asarray(rows, dtype=np.float32)
-
-
-def _to_onnx(
-    module: nn.Module,
-    example: tuple[Tensor, ...],
-    inputs: list[str],
-    output: str,
-    axes: dict[int, str],
-    file: Path,
-) -> None:
-    shapes = tuple(dict.fromkeys(axes, torch.export.Dim.DYNAMIC) for _ in example)
-    logging.getLogger("torch.onnx").setLevel(logging.ERROR)
-    with warnings.catch_warnings(), torch.no_grad():
-        warnings.simplefilter("ignore")  # the exporter's own deprecations
-        program = torch.onnx.export(
-            module.eval(),
-            example,
-            dynamo=True,
-            input_names=inputs,
-            output_names=[output],
-            dynamic_shapes=shapes,
-            opset_version=18,
-            verbose=False,
-        )
-    graph = program.model_proto
-    for node in graph.graph.node:
-        # Stack traces and file names of the machine that exported; nobody needs them.
-        del node.metadata_props[:]
-        node.doc_string = ""
-    for value in (*graph.graph.value_info, *graph.graph.input, *graph.graph.output, *graph.graph.initializer):
-        del value.metadata_props[:]
-    del graph.graph.metadata_props[:], graph.metadata_props[:]
-    onnx.save(graph, file)
-
-
-def quantise_weights(model: onnx.ModelProto) -> onnx.ModelProto:
-    """A copy with the large float32 initializers as int8, symmetric, one scale per index of the first axis.
-
-    A table that is only gathered from is gathered as int8; other weights become Cast and Mul of constants,
-    which the runtime folds when it loads the graph.
-    """
-    out = onnx.ModelProto()
-    out.CopyFrom(model)
-    graph = out.graph
-    nodes = list(graph.node)
-    before: list[onnx.NodeProto] = []
-    kept = []
-    for tensor in list(graph.initializer):
-        users = [node for node in nodes if tensor.name in node.input]
-        array = numpy_helper.to_array(tensor)
-        if tensor.data_type != onnx.TensorProto.FLOAT or array.size < _SMALL or array.ndim < 2 or not users:
-            kept.append(tensor)
-            continue
-        small, scale = to_int8(array)
-        name = tensor.name
-        kept.append(numpy_helper.from_array(small, f"{name}.int8"))
-        kept.append(numpy_helper.from_array(scale, f"{name}.scale"))
-        gathered = all(node.op_type == "Gather" and node.input[0] == name for node in users)
-        if not gathered:
-            before += _restore(f"{name}.int8", f"{name}.scale", name)
-            continue
-        for number, node in enumerate(users):
-            place, ids, result = nodes.index(node), node.input[1], node.output[0]
-            rows, scales = f"{name}.rows{number}", f"{name}.scales{number}"
-            nodes[place : place + 1] = [
-                helper.make_node("Gather", [f"{name}.int8", ids], [rows], axis=0),
-                helper.make_node("Gather", [f"{name}.scale", ids], [scales], axis=0),
-                *_restore(rows, scales, result),
-            ]
-    del graph.initializer[:], graph.node[:], graph.value_info[:]
-    graph.initializer.extend(kept)
-    graph.node.extend(before + nodes)
-    onnx.checker.check_model(out)
-    return out
-
-
-def _restore(small: str, scale: str, result: str) -> list[onnx.NodeProto]:
-    return [
-        helper.make_node("Cast", [small], [f"{small}.float"], to=onnx.TensorProto.FLOAT),
-        helper.make_node("Mul", [f"{small}.float", scale], [result]),
-    ]
-
-
-def to_int8(array: npt.NDArray[np.float32]) -> tuple[npt.NDArray[np.int8], npt.NDArray[np.float32]]:
-    """Symmetric int8 of `array` and its scales, shaped (rows, 1, ...); ``small * scale`` restores it."""
-    axes = tuple(range(1, array.ndim))
-    scale = np.abs(array).max(axis=axes, keepdims=True).astype(np.float32) / 127
-    scale[scale == 0] = 1.0
-    return np.round(array / scale).astype(np.int8), scale

@@ -10,7 +10,7 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from babelens.errors import TrainingError  # noqa: E402
-from babelens.training.export import export_encoder, run_onnx, to_int8  # noqa: E402
+from babelens.training.export import export_encoder, run_onnx  # noqa: E402
 from babelens.training.loop import Trainer  # noqa: E402
 from babelens.training.recipe import load_recipe  # noqa: E402
 from babelens.training.scorecard import measure  # noqa: E402
@@ -74,9 +74,3 @@ def test_folder_describes_itself(trainer: Trainer, shapes: Path, tmp_path: Path)
 def test_unknown_weights_are_refused(trainer: Trainer, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="int4"):
         export_encoder(trainer, tmp_path / "encoder", weights="int4")
-
-
-def test_int8_by_hand() -> None:
-    small, scale = to_int8(np.array([[127.0, -63.5], [0.0, 0.0]], dtype=np.float32))
-    assert small.tolist() == [[127, -64], [0, 0]]
-    assert scale.tolist() == [[1.0], [1.0]]
