@@ -172,11 +172,8 @@ def _describe(encoder: TwoTowerEncoder, folder: Path, precision: Precision, gate
     """Writes ``encoder.json`` and the tokenizer's file."""
     tokenizer = encoder.text_tower.tokenizer()
     if isinstance(tokenizer, SubwordTokenizer):
-        config = {**tokenizer.to_config(), "file": "tokenizer.json"}
-        tokenizer.save(folder / "tokenizer.json")
-    elif isinstance(tokenizer, NgramTokenizer):
-        config = tokenizer.to_config()
-    else:
+        tokenizer.save(folder)
+    elif not isinstance(tokenizer, NgramTokenizer):
         raise ExportError(f"A {type(tokenizer).__name__} cannot be written to a file.")
     rule = asdict(encoder.image_tower.preprocess)
     fingerprint = encoder.fingerprint
@@ -186,7 +183,7 @@ def _describe(encoder: TwoTowerEncoder, folder: Path, precision: Precision, gate
         "revision": fingerprint.revision,
         "dim": fingerprint.dim,
         "image": {"file": "image.onnx", **rule},
-        "text": {"file": "text.onnx", "tokenizer": config},
+        "text": {"file": "text.onnx", "tokenizer": tokenizer.to_config()},
         "languages": list(encoder.languages),
         "photographs": encoder.photographs,
         "calibration": encoder.calibration,

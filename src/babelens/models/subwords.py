@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 import string
 from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
@@ -20,46 +19,59 @@ _PUNCTUATION: Final = str.maketrans("", "", string.punctuation)
 
 
 class SubwordTokenizer:
-    """``pad_to_max`` pads every text to ``max_length``, as models without an attention mask were trained; otherwise a
-    batch is padded to its longest. ``clean`` is what happens before: ``""``, ``"lower"``, or ``"canonicalize"``
-    (lower case, no punctuation, single blanks: what SigLIP's training did).
+    """A ``tokenizer.json`` and what a model asks of it.
+
+    ``pad`` is the padding token or its id; None takes what the file says, or 0. ``pad_to_max`` pads every text to
+    ``max_length``, as models without an attention mask were trained; otherwise a batch is padded to its longest.
+    ``clean`` is what happens before: ``""``, ``"lower"``, or ``"canonicalize"`` (lower case, no punctuation, single
+    blanks: what SigLIP's training did). ``name`` stands for the content in messages.
     """
 
     def __init__(
-        self, file: Path, *, max_length: int, pad_id: int, pad_to_max: bool = False, clean: str = ""
+        self,
+        content: bytes,
+        *,
+        max_length: int,
+        pad: str | int | None = None,
+        pad_to_max: bool = False,
+        pad_left: bool = False,
+        clean: str = "",
+        name: str = "tokenizer.json",
     ) -> None:
         if clean not in _CLEAN:
             raise ValueError(f"{clean!r} is no way to clean a text; known are {', '.join(map(repr, _CLEAN))}")
-        try:
-            self._content = file.read_bytes()
-        except OSError as error:
-            raise WeightsUnavailableError(f"{file} cannot be read: {error.strerror}.") from error
-        self.file = file
-        self.max_length, self.pad_id, self.pad_to_max, self.clean = max_length, pad_id, pad_to_max, clean
+        self.max_length = max_length
+        self._content, self._name = content, name
+        self._pad, self._pad_to_max, self._pad_left, self._clean = pad, pad_to_max, pad_left, clean
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any], folder: Path) -> Self:
-        """From the ``tokenizer`` table of an ``encoder.json``; inverse of :meth:`to_config`."""
+        """From the ``tokenizer`` table of an ``encoder.json``; inverse of :meth:`to_config` and :meth:`save`."""
         options = {key: value for key, value in config.items() if key not in ("type", "file")}
-        return cls(folder / config["file"], **options)
+        file = folder / config["file"]
+        try:
+            return cls(file.read_bytes(), **options, name=str(file))
+        except OSError as error:
+            raise WeightsUnavailableError(f"{file} cannot be read: {error.strerror}.") from error
 
     def to_config(self) -> dict[str, Any]:
-        """``file`` is the name alone: it lies beside."""
         return {
             "type": "subwords",
-            "file": self.file.name,
+            "file": "tokenizer.json",
             "max_length": self.max_length,
-            "pad_id": self.pad_id,
-            "pad_to_max": self.pad_to_max,
-            "clean": self.clean,
+            "pad": self._pad,
+            "pad_to_max": self._pad_to_max,
+            "pad_left": self._pad_left,
+            "clean": self._clean,
         }
 
-    def save(self, file: Path) -> None:
-        """Writes the vocabulary and its rules; the rest is in :meth:`to_config`."""
-        file.write_bytes(self._content)
+    def save(self, folder: Path) -> None:
+        """Writes the file that :meth:`to_config` names."""
+        (folder / "tokenizer.json").write_bytes(self._content)
 
     @property
     def key(self) -> str:
+        """Everything that changes ids, in one line; the file's digest is the content's."""
         options = {**self.to_config(), "file": hashlib.sha256(self._content).hexdigest()[:12]}
         return json.dumps(options, sort_keys=True, separators=(",", ":"))
 
@@ -75,33 +87,51 @@ class SubwordTokenizer:
         try:
             tokenizer = Tokenizer.from_buffer(self._content)
         except Exception as error:  # the library raises plain Exception
-            raise WeightsUnavailableError(f"{self.file} is no tokenizer: {error}.") from error
+            raise WeightsUnavailableError(f"{self._name} is no tokenizer: {error}.") from error
+        self._padding = tokenizer.padding
         tokenizer.no_padding()
         tokenizer.enable_truncation(self.max_length)
         return tokenizer
 
+    @cached_property
+    def _pad_id(self) -> int:
+        if isinstance(self._pad, int):
+            return self._pad
+        tokenizer = self._tokenizer
+        if self._pad is None:
+            return int(self._padding["pad_id"]) if self._padding else 0
+        found: int | None = tokenizer.token_to_id(self._pad)
+        if found is None:
+            raise WeightsUnavailableError(f"{self._name} does not know the padding token {self._pad!r}.")
+        return found
+
     def count(self, text: str) -> int:
         """How many ids a text has, special ones included, before it is cut."""
-        encoding = self._tokenizer.encode(_CLEAN[self.clean](text))
+        encoding = self._tokenizer.encode(_CLEAN[self._clean](text))
         parts = [encoding, *encoding.overflowing]
         body = [len(part.ids) - sum(part.special_tokens_mask) for part in parts]
         return int(sum(encoding.special_tokens_mask) + sum(body))
 
     def __call__(self, texts: Sequence[str]) -> tuple[Tokens, Tokens]:
         """Ids and mask, both int64 (n, length); the mask is 0 on padding."""
-        clean = _CLEAN[self.clean]
+        clean = _CLEAN[self._clean]
         rows = [encoding.ids for encoding in self._tokenizer.encode_batch([clean(text) for text in texts])]
-        width = self.max_length if self.pad_to_max else max((len(row) for row in rows), default=1)
-        ids = np.full((len(rows), max(1, width)), self.pad_id, dtype=np.int64)
+        width = self.max_length if self._pad_to_max else max((len(row) for row in rows), default=1)
+        ids = np.full((len(rows), max(1, width)), self._pad_id, dtype=np.int64)
         mask = np.zeros_like(ids)
         for place, row in enumerate(rows):
-            ids[place, : len(row)] = row
-            mask[place, : len(row)] = 1
+            used = slice(width - len(row), width) if self._pad_left else slice(len(row))
+            ids[place, used] = row
+            mask[place, used] = 1
         return ids, mask
 
 
 def _canonicalize(text: str) -> str:
-    return " ".join(re.sub(r"\s+", " ", text.lower().translate(_PUNCTUATION)).split())
+    return " ".join(text.lower().translate(_PUNCTUATION).split())
 
 
-_CLEAN: Final[dict[str, Callable[[str], str]]] = {"": str, "lower": str.lower, "canonicalize": _canonicalize}
+_CLEAN: Final[dict[str, Callable[[str], str]]] = {
+    "": str,
+    "lower": str.lower,
+    "canonicalize": _canonicalize,
+}

@@ -36,7 +36,10 @@ class Layout:
 
 
 # The order decides where a folder has the marks of several: the first that fits is taken.
-LAYOUTS: Final = (Layout("Babelens", "onnx", "native", ("encoder.json",)),)
+LAYOUTS: Final = (
+    Layout("Babelens", "onnx", "native", ("encoder.json",)),
+    Layout("transformers", "torch", "transformers", ("config.json", "preprocessor_config.json")),
+)
 
 
 def find_layout(folder: Path, *, runtime: Runtime | None = None) -> Layout | None:

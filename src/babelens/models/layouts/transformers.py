@@ -1,0 +1,129 @@
+"""Checkpoints of `transformers`: ``config.json`` beside the weights. One row of :data:`FAMILIES` a family."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from functools import cache, partial
+from pathlib import Path
+from typing import Any, Final
+
+from ...errors import WeightsUnavailableError
+from .. import torch as runtime
+from ..towers import ImageTower, TextTower, Towers
+from .preprocessor_config import read_json, read_preprocess
+from .tokenizer_config import read_tokenizer
+
+WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """``model`` is the class in transformers. ``dim`` reads the size of the shared space from the configuration.
+
+    ``text_max`` and ``pad_to_max`` are how texts were cut and padded in training; ``masked`` whether the text tower was
+    told which ids are padding; ``clean`` what happened to texts before (see :class:`.subwords.SubwordTokenizer`).
+    """
+
+    model: str
+    dim: Callable[[Mapping[str, Any]], int]
+    text_max: int
+    pad_to_max: bool = False
+    masked: bool = True
+    clean: str = ""
+
+
+def _projection(config: Mapping[str, Any]) -> int:
+    return int(config.get("projection_dim", 512))
+
+
+def _hidden(config: Mapping[str, Any]) -> int:
+    """SigLIP pools in the towers' own width."""
+    text = config.get("text_config", {})
+    return int(text.get("projection_size", text.get("hidden_size", 768)))
+
+
+FAMILIES: Final[dict[str, Family]] = {
+    "clip": Family("CLIPModel", _projection, 77),
+    "chinese_clip": Family("ChineseCLIPModel", _projection, 52),
+    "altclip": Family("AltCLIPModel", _projection, 77),
+    # Trained on lower-case text without punctuation, which the tokenizer of transformers 5 no longer sees to.
+    "siglip": Family("SiglipModel", _hidden, 64, pad_to_max=True, masked=False, clean="canonicalize"),
+    # Lower case; its tokenizer.json is that of Gemma, which keeps case.
+    "siglip2": Family("SiglipModel", _hidden, 64, pad_to_max=True, masked=False, clean="lower"),
+}
+
+
+def read(folder: Path) -> Towers:
+    """Both towers of a folder; they share one model, which is read once."""
+    config = read_json(folder / "config.json")
+    name = _family_name(folder, config)
+    family = FAMILIES[name]
+    files = runtime.find_weights(folder, *WEIGHTS)
+    model = cache(partial(runtime.load_pretrained, family.model, folder))
+    image, text = (cache(partial(_tower, model, side, family.masked)) for side in ("image", "text"))
+    texts = config.get("text_config", {})
+    length = int(texts.get("max_position_embeddings", family.text_max))
+    return Towers(
+        ImageTower(
+            family.dim(config),
+            read_preprocess(folder),
+            files,
+            runtime.runtime(),
+            lambda: runtime.image_forward(image()),
+            module=image,
+        ),
+        TextTower(
+            family.dim(config),
+            partial(
+                read_tokenizer,
+                folder,
+                max_length=min(family.text_max, length),
+                pad_to_max=family.pad_to_max,
+                clean=family.clean,
+            ),
+            files,
+            runtime.runtime(),
+            lambda: runtime.text_forward(text()),
+            vocabulary=texts.get("vocab_size"),
+            module=text,
+        ),
+    )
+
+
+def _family_name(folder: Path, config: Mapping[str, Any]) -> str:
+    """SigLIP 2 with pictures of one size is published as ``siglip``; its Gemma vocabulary tells it."""
+    name = config.get("model_type")
+    if name not in FAMILIES:
+        raise WeightsUnavailableError(
+            f"{folder / 'config.json'} describes a {name!r} model, which Babelens does not know.",
+            hint=f"Known are {', '.join(FAMILIES)}.",
+        )
+    if name == "siglip2" and "num_patches" in config.get("vision_config", {}):
+        raise WeightsUnavailableError(
+            f"{folder} is the variant of SigLIP 2 for pictures of any shape (NaFlex), which Babelens cannot run.",
+            hint="Take one of a fixed size, such as google/siglip2-base-patch16-256.",
+        )
+    settings = folder / "tokenizer_config.json"
+    tokenizer = read_json(settings).get("tokenizer_class", "") if settings.is_file() else ""
+    if name == "siglip" and tokenizer.startswith(("Gemma", "Siglip2")):
+        return "siglip2"
+    return str(name)
+
+
+def _tower(model: Callable[[], Any], side: str, masked: bool) -> Any:
+    if side == "image":
+        return runtime.adapter(model(), _image_features)
+    return runtime.adapter(model(), _text_features if masked else _unmasked_text_features)
+
+
+def _image_features(model: Any, pixels: Any) -> Any:
+    return model.get_image_features(pixel_values=pixels).pooler_output
+
+
+def _text_features(model: Any, ids: Any, mask: Any) -> Any:
+    return model.get_text_features(input_ids=ids, attention_mask=mask).pooler_output
+
+
+def _unmasked_text_features(model: Any, ids: Any, _mask: Any) -> Any:
+    return model.get_text_features(input_ids=ids).pooler_output

@@ -1,0 +1,235 @@
+"""Towers on PyTorch: where they run, how their weights are read, and numbers in and out.
+
+Everything that imports torch or transformers for an encoder goes through here, so that a missing extra, a damaged file
+and a weight that is not there read the same whatever the family.
+"""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from functools import cache
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from ..errors import MissingExtraError, WeightsUnavailableError
+from ..vectors import Floats
+from .towers import ImageForward, TextForward, Tokens
+
+DEVICE_VARIABLE: Final = "BABELENS_DEVICE"
+
+
+def runtime() -> str:
+    """What runs a tower, in words. Does not import torch."""
+    return "PyTorch"
+
+
+def import_torch() -> Any:
+    """The module. Raises :class:`MissingExtraError`."""
+    try:
+        import torch
+    except ImportError as error:
+        raise MissingExtraError("torch", "torch") from error
+    return torch
+
+
+@contextmanager
+def quiet_transformers() -> Iterator[Any]:
+    """The module, with its bars, notes and warnings off: what matters of them is raised as an error here.
+
+    Raises :class:`MissingExtraError`.
+    """
+    try:
+        import transformers
+    except ImportError as error:
+        raise MissingExtraError("transformers", "torch") from error
+    from transformers.utils import logging
+
+    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity(logging.CRITICAL)
+    logging.disable_progress_bar()
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield transformers
+    finally:
+        logging.set_verbosity(level)
+        if bars:
+            logging.enable_progress_bar()
+
+
+@cache
+def device() -> Any:
+    """The best there is: CUDA, then Apple's GPU, then the CPU; ``BABELENS_DEVICE`` overrules."""
+    torch = import_torch()
+    wanted = os.environ.get(DEVICE_VARIABLE)
+    if wanted:
+        return torch.device(wanted)
+    if torch.cuda.is_available():
+        return torch.device("cuda")
+    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
+
+
+def _autocast() -> AbstractContextManager[Any]:
+    """Half precision on a GPU. Not on a CPU: int8 exports are quicker there and are compared before they are used."""
+    torch = import_torch()
+    where = device()
+    if where.type == "cpu":
+        return nullcontext()
+    brain = where.type == "cuda" and torch.cuda.is_bf16_supported()
+    context: AbstractContextManager[Any] = torch.autocast(
+        where.type, torch.bfloat16 if brain else torch.float16
+    )
+    return context
+
+
+def image_forward(module: Any) -> ImageForward:
+    """A module that takes pixels (n, 3, h, w) and gives (n, dim), as a function of arrays."""
+    torch = import_torch()
+    module = module.eval().to(device(), memory_format=torch.channels_last)
+
+    def forward(pixels: Floats) -> Floats:
+        tensor = torch.from_numpy(pixels).to(device(), memory_format=torch.channels_last)
+        with torch.inference_mode(), _autocast():
+            return _finite(module(tensor))
+
+    return forward
+
+
+def text_forward(module: Any) -> TextForward:
+    """A module that takes ids and mask (n, length) and gives (n, dim), as a function of arrays."""
+    torch = import_torch()
+    module = module.eval().to(device())
+
+    def forward(ids: Tokens, mask: Tokens) -> Floats:
+        tensors = (torch.from_numpy(array).to(device()) for array in (ids, mask))
+        with torch.inference_mode(), _autocast():
+            return _finite(module(*tensors))
+
+    return forward
+
+
+def _finite(result: Any) -> Floats:
+    vectors: Floats = result.float().cpu().numpy()
+    if not np.isfinite(vectors).all():
+        raise WeightsUnavailableError(
+            "The model gives vectors that are not numbers: its weights are damaged.",
+            hint="Fetch it again; `babelens models check` tells whether it is sound.",
+        )
+    return vectors
+
+
+def adapter(module: Any, call: Callable[..., Any]) -> Any:
+    """A module whose forward is ``call(module, *inputs)``: one tower of a model that has several."""
+    base = import_torch().nn.Module
+
+    class Tower(base):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        def forward(self, *inputs: Any) -> Any:
+            return call(self.inner, *inputs)
+
+    return Tower()
+
+
+# -- weights -------------------------------------------------------------------------------------------------
+
+
+def find_weights(folder: Path, *names: str) -> tuple[Path, ...]:
+    """The first of ``names`` that is there, or the parts that a ``.index.json`` beside it lists.
+
+    Raises :class:`WeightsUnavailableError` that says what is missing.
+    """
+    import json
+
+    for name in names:
+        index = folder / f"{name}.index.json"
+        if index.is_file():
+            parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
+            return tuple(folder / part for part in sorted(set(parts)))
+        if (folder / name).is_file():
+            return (folder / name,)
+    raise WeightsUnavailableError(
+        f"{folder} has no weights: there is no {' nor '.join(names)}.", hint="Fetch the model again."
+    )
+
+
+def read_weights(files: tuple[Path, ...]) -> dict[str, Any]:
+    """All tensors of some files. Pickles are read as tensors only, so that they can run nothing.
+
+    Raises :class:`WeightsUnavailableError` that names the file.
+    """
+    torch = import_torch()
+    tensors: dict[str, Any] = {}
+    for file in files:
+        try:
+            if file.suffix == ".safetensors":
+                from safetensors.torch import load_file
+
+                tensors.update(load_file(file))
+            else:
+                read = torch.load(file, map_location="cpu", weights_only=True)
+                tensors.update(read.get("state_dict", read))
+        except OSError as error:
+            raise WeightsUnavailableError(f"{file} cannot be read: {error.strerror or error}.") from error
+        except Exception as error:  # safetensors and pickle have errors of their own
+            raise WeightsUnavailableError(
+                f"{file} is damaged or not what its name says: {error}", hint="Fetch the model again."
+            ) from error
+    return tensors
+
+
+def load_pretrained(model_class: str, folder: Path) -> Any:
+    """A model of transformers in float32, with every one of its weights from the folder.
+
+    Raises :class:`WeightsUnavailableError` that names what is damaged, missing, left over, or of another shape.
+    """
+    with quiet_transformers() as transformers:
+        try:
+            model, told = getattr(transformers, model_class).from_pretrained(
+                folder, local_files_only=True, output_loading_info=True, dtype=import_torch().float32
+            )
+        except (
+            Exception
+        ) as error:  # files and configurations fail in as many ways as there are libraries below
+            raise WeightsUnavailableError(
+                f"{folder} cannot be loaded as a {model_class}: {error}", hint="Fetch the model again."
+            ) from error
+    mismatched = [key[0] if isinstance(key, tuple) else key for key in told["mismatched_keys"]]
+    # Buffers that older versions saved and newer ones compute.
+    extra = [key for key in told["unexpected_keys"] if not key.endswith(".position_ids")]
+    _complain(folder, sorted(told["missing_keys"]), sorted(extra), sorted(mismatched))
+    return model
+
+
+def fill(module: Any, tensors: Mapping[str, Any], source: Path, *, unused: tuple[str, ...] = ()) -> Any:
+    """Puts weights into a module, every one of them: nothing stays as it was drawn at random.
+
+    ``unused`` are beginnings or ends of names that files have and the towers do not need. Raises
+    :class:`WeightsUnavailableError` that names what is missing, left over, or of another shape.
+    """
+    own = module.state_dict()
+    missing = sorted(set(own) - set(tensors))
+    extra = sorted(
+        name for name in set(tensors) - set(own) if not name.startswith(unused) and not name.endswith(unused)
+    )
+    other = sorted(name for name in set(own) & set(tensors) if own[name].shape != tensors[name].shape)
+    _complain(source, missing, extra, other)
+    module.load_state_dict({name: tensors[name] for name in own})
+    return module.float()
+
+
+def _complain(source: Path, missing: list[str], extra: list[str], other: list[str]) -> None:
+    for names, what in ((missing, "lack"), (extra, "have no place for"), (other, "have another shape for")):
+        if names:
+            listed = ", ".join(names[:5]) + (f" and {len(names) - 5} more" if len(names) > 5 else "")
+            raise WeightsUnavailableError(
+                f"The weights in {source} do not fit their configuration: they {what} {listed}.",
+                hint="The files may belong to different models, or to a family that Babelens does not know.",
+            )
