@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
@@ -34,18 +35,30 @@ def image_forward(path: Path) -> ImageForward:
     return forward
 
 
-def text_forward(path: Path, *, output: str | None = None) -> TextForward:
-    """A text tower. ``output`` names the one to take, where it is not the vector of the whole text."""
+def text_forward(path: Path) -> TextForward:
+    """A text tower."""
     session = open_session(path)
+    return _text_forward(session, _embedding(session, path))
+
+
+def hidden_forward(path: Path) -> Callable[[Tokens, Tokens], Floats]:
+    """A transformer without its pooling. Shape: (n, length) twice -> (n, length, width)."""
+    session = open_session(path)
+    deep = [output.name for output in session.get_outputs() if len(output.shape) == 3]
+    if not deep:
+        raise WeightsUnavailableError(f"{path} has no output with one vector a token.")
+    return _text_forward(session, deep[0])
+
+
+def _text_forward(session: Any, output: str) -> TextForward:
     inputs = session.get_inputs()
-    wanted = output or _embedding(session, path)
 
     def forward(ids: Tokens, mask: Tokens) -> Floats:
         feed = {}
         for source in inputs:
             values = ids if source.name in _IDS else mask if "mask" in source.name else np.zeros_like(ids)
             feed[source.name] = values.astype(np.int32 if "int32" in source.type else np.int64, copy=False)
-        return _run(session, wanted, feed)
+        return _run(session, output, feed)
 
     return forward
 

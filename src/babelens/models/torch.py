@@ -20,6 +20,7 @@ from ..errors import MissingExtraError, WeightsUnavailableError
 from ..vectors import Floats
 from .towers import ImageForward, TextForward, Tokens
 
+WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 DEVICE_VARIABLE: Final = "BABELENS_DEVICE"
 
 
@@ -185,8 +186,10 @@ def read_weights(files: tuple[Path, ...]) -> dict[str, Any]:
     return tensors
 
 
-def load_pretrained(model_class: str, folder: Path) -> Any:
+def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] = ()) -> Any:
     """A model of transformers in float32, with every one of its weights from the folder.
+
+    ``unused`` are beginnings of names that need not be in the folder, of parts that are never run.
 
     Raises :class:`WeightsUnavailableError` that names what is damaged, missing, left over, or of another shape.
     """
@@ -204,21 +207,20 @@ def load_pretrained(model_class: str, folder: Path) -> Any:
     mismatched = [key[0] if isinstance(key, tuple) else key for key in told["mismatched_keys"]]
     # Buffers that older versions saved and newer ones compute.
     extra = [key for key in told["unexpected_keys"] if not key.endswith(".position_ids")]
-    _complain(folder, sorted(told["missing_keys"]), sorted(extra), sorted(mismatched))
+    missing = [key for key in told["missing_keys"] if not (unused and key.startswith(unused))]
+    _complain(folder, sorted(missing), sorted(extra), sorted(mismatched))
     return model
 
 
 def fill(module: Any, tensors: Mapping[str, Any], source: Path, *, unused: tuple[str, ...] = ()) -> Any:
     """Puts weights into a module, every one of them: nothing stays as it was drawn at random.
 
-    ``unused`` are beginnings or ends of names that files have and the towers do not need. Raises
+    ``unused`` are beginnings of names that files have and the towers do not need. Raises
     :class:`WeightsUnavailableError` that names what is missing, left over, or of another shape.
     """
     own = module.state_dict()
     missing = sorted(set(own) - set(tensors))
-    extra = sorted(
-        name for name in set(tensors) - set(own) if not name.startswith(unused) and not name.endswith(unused)
-    )
+    extra = sorted(name for name in set(tensors) - set(own) if not name.startswith(unused))
     other = sorted(name for name in set(own) & set(tensors) if own[name].shape != tensors[name].shape)
     _complain(source, missing, extra, other)
     module.load_state_dict({name: tensors[name] for name in own})

@@ -20,25 +20,37 @@ Runtime = Literal["onnx", "torch"]
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """``marks`` are the files that tell it, as glob patterns: all of them must be there."""
+    """``marks`` are the files that tell it, as glob patterns: all of them must be there.
+
+    ``reader`` is a function of ``module``.
+    """
 
     name: str
     runtime: Runtime
     module: str
     marks: tuple[str, ...]
+    reader: str = "read"
 
     def matches(self, folder: Path) -> bool:
         return all(any(folder.glob(mark)) for mark in self.marks)
 
     def read(self, folder: Path) -> Towers:
-        reader: Callable[[Path], Towers] = import_module(f".{self.module}", __package__).read
+        reader: Callable[[Path], Towers] = getattr(import_module(f".{self.module}", __package__), self.reader)
         return reader(folder)
 
 
 # The order decides where a folder has the marks of several: the first that fits is taken.
 LAYOUTS: Final = (
     Layout("Babelens", "onnx", "native", ("encoder.json",)),
-    Layout("transformers", "torch", "transformers", ("config.json", "preprocessor_config.json")),
+    Layout(
+        "sentence-transformers",
+        "onnx",
+        "sentence_transformers",
+        ("modules.json", "onnx/model.onnx"),
+        "read_onnx",
+    ),
+    Layout("sentence-transformers", "torch", "sentence_transformers", ("modules.json",)),
+    Layout("transformers", "torch", "transformers", ("config.json",)),
 )
 
 

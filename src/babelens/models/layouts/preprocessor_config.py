@@ -19,17 +19,29 @@ _NAMES: Final = {number: name for name, number in INTERPOLATION.items()}
 
 def read_json(path: Path) -> dict[str, Any]:
     """An object from a JSON file. Raises :class:`WeightsUnavailableError` that names the file."""
+    value = _read(path)
+    if not isinstance(value, dict):
+        raise WeightsUnavailableError(f"{path} holds no JSON object.")
+    return value
+
+
+def read_json_list(path: Path) -> list[dict[str, Any]]:
+    """A list of objects from a JSON file. Raises :class:`WeightsUnavailableError` that names the file."""
+    value = _read(path)
+    if not isinstance(value, list) or not all(isinstance(row, dict) for row in value):
+        raise WeightsUnavailableError(f"{path} holds no list of JSON objects.")
+    return value
+
+
+def _read(path: Path) -> Any:
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
+        return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         raise WeightsUnavailableError(f"{path} is missing.", hint="Fetch the model again.") from None
     except OSError as error:
         raise WeightsUnavailableError(f"{path} cannot be read: {error.strerror}.") from error
     except ValueError as error:
         raise WeightsUnavailableError(f"{path} is not valid JSON: {error}.") from error
-    if not isinstance(raw, dict):
-        raise WeightsUnavailableError(f"{path} holds no JSON object.")
-    return raw
 
 
 def read_preprocess(folder: Path) -> Preprocess:

@@ -11,10 +11,9 @@ from typing import Any, Final
 from ...errors import WeightsUnavailableError
 from .. import torch as runtime
 from ..towers import ImageTower, TextTower, Towers
+from . import mclip
 from .preprocessor_config import read_json, read_preprocess
 from .tokenizer_config import read_tokenizer
-
-WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,11 +54,13 @@ FAMILIES: Final[dict[str, Family]] = {
 
 
 def read(folder: Path) -> Towers:
-    """Both towers of a folder; they share one model, which is read once."""
+    """The towers of a folder; both share one model, which is read once."""
     config = read_json(folder / "config.json")
+    if config.get("model_type") == mclip.MODEL_TYPE:
+        return mclip.read(folder)
     name = _family_name(folder, config)
     family = FAMILIES[name]
-    files = runtime.find_weights(folder, *WEIGHTS)
+    files = runtime.find_weights(folder, *runtime.WEIGHTS)
     model = cache(partial(runtime.load_pretrained, family.model, folder))
     image, text = (cache(partial(_tower, model, side, family.masked)) for side in ("image", "text"))
     texts = config.get("text_config", {})
@@ -97,7 +98,7 @@ def _family_name(folder: Path, config: Mapping[str, Any]) -> str:
     if name not in FAMILIES:
         raise WeightsUnavailableError(
             f"{folder / 'config.json'} describes a {name!r} model, which Babelens does not know.",
-            hint=f"Known are {', '.join(FAMILIES)}.",
+            hint=f"Known are {', '.join((*FAMILIES, mclip.MODEL_TYPE))}.",
         )
     if name == "siglip2" and "num_patches" in config.get("vision_config", {}):
         raise WeightsUnavailableError(
