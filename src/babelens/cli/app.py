@@ -41,7 +41,7 @@ COMMANDS: Final[dict[str, str]] = {
     "export": "manage:export",
     "import": "index:import_",
     "models": "models:models",
-    "train": "models:train",
+    "train": "train:train",
     "dataset": "data:dataset",
     "demo": "demo:demo",
 }

@@ -1,26 +1,49 @@
-"""``models`` and ``train``: what encodes, and how it came to be."""
+"""``models``: what encodes, where it is, whether it is sound, and how to make it quicker."""
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from .options import FILE, command, json_option
+from .options import Command, json_option
+
+if TYPE_CHECKING:
+    from ..models.registry import ModelInfo
+
+runtime_option = click.option(
+    "--runtime",
+    type=click.Choice(["onnx", "torch"]),
+    help="What is to run it, where a model is published for both.  [default: what is here, then onnx]",
+)
 
 
-@command("models")
+class _Group(click.Group, Command):
+    """A group that is a command too: without a subcommand it lists."""
+
+
+@click.group("models", cls=_Group, invoke_without_command=True)
 @json_option
-def models(as_json: bool) -> None:
-    """List the encoders that have a name.
+@click.pass_context
+def models(context: click.Context, as_json: bool) -> None:
+    """List the encoders that have a name, and look after them.
 
-    With their size, licence and languages, and whether they are on this machine.
+    With their size, licence and languages, and whether they are on this machine. Any other model is named by its
+    folder, or by its repository on the hub (owner/name).
     """
-    from ..models.registry import list_models
+    if context.invoked_subcommand is None:
+        from ..models.registry import list_models
+
+        _list(list_models(), as_json)
+
+
+def _list(rows: Sequence[ModelInfo], as_json: bool) -> None:
     from .render import Column, print_json, print_table, size
 
-    rows = list_models()
     if as_json:
         for row in rows:
             print_json(
@@ -28,12 +51,15 @@ def models(as_json: bool) -> None:
                     "name": row.name,
                     "description": row.description,
                     "licence": row.licence,
+                    "commercial": row.commercial,
                     "languages": list(row.languages),
                     "photographs": row.photographs,
                     "dim": row.dim,
                     "image_size": row.image_size,
+                    "max_tokens": row.max_tokens,
                     "bytes": row.bytes,
-                    "here": row.folder is not None,
+                    "runtimes": list(row.runtimes),
+                    "here": row.here,
                     "folder": row.folder,
                 }
             )
@@ -52,8 +78,8 @@ def models(as_json: bool) -> None:
         [
             [
                 row.name,
-                "?" if row.bytes is None else size(row.bytes),
-                "yes" if row.folder else "no",
+                size(row.bytes),
+                "yes" if row.here else "no",
                 " ".join(row.languages),
                 "yes" if row.photographs else "no",
                 row.licence,
@@ -64,78 +90,100 @@ def models(as_json: bool) -> None:
     )
 
 
-@command("train")
-@click.argument("recipe", type=FILE)
+@models.command("pull", cls=Command)
+@click.argument("name")
+@runtime_option
 @click.option(
-    "--out",
-    metavar="DIR",
-    type=click.Path(file_okay=False),
-    help="Where the run goes.  [default: runs/RECIPE]",
+    "--accept-licence", is_flag=True, help="Do not ask about a licence that forbids commercial use."
 )
-@click.option(
-    "--data",
-    metavar="DIR",
-    type=click.Path(exists=True, file_okay=False),
-    help="The data set, instead of the recipe's.",
-)
-@click.option("--resume", is_flag=True, help="Continue the run in --out from its last checkpoint.")
-@click.option(
-    "--set", "settings", metavar="TABLE.KEY=VALUE", multiple=True,
-    help="Overrule a value of the recipe, such as run.steps=100. Repeatable.",
-)  # fmt: skip
 @json_option
-def train(
-    recipe: str, out: str | None, data: str | None, resume: bool, settings: tuple[str, ...], as_json: bool
-) -> None:
-    """Train an encoder from a recipe.
+def pull(name: str, runtime: Any, accept_licence: bool, as_json: bool) -> None:
+    """Fetch a model from the hub.
 
-    RECIPE is a TOML file. Needs the extra: pip install 'babelens[torch]'. Checkpoints, a log of validation
-    recall and, at the end, the encoder land in --out; use the result with `babelens index PATH --model
-    runs/RECIPE/encoder`.
+    NAME is one of `babelens models`, or a repository (owner/name). What is here already is not fetched again, and an
+    interrupted download goes on where it stopped.
     """
-    from ..training.loop import train as run_training
-    from .app import Interrupted
-    from .render import Column, duration, message, print_json, print_table
+    from ..models.catalog import read_catalog
+    from .render import message, print_json
 
-    folder = Path(out) if out else Path("runs") / Path(recipe).stem
+    row = read_catalog().get(name)
+    if row is not None:
+        message(f"{row.name}: {row.description}\nLicence: {row.licence}")
+        if not (row.commercial or accept_licence):
+            _ask()
+    folders = fetch(name, runtime)
+    if as_json:
+        print_json({"name": name, "folders": [str(folder) for folder in folders]})
+        return
+    message(f"{name} is here. Use it with: babelens index FOLDER --model {name}")
+
+
+def _ask() -> None:
+    if not sys.stdin.isatty():
+        raise click.UsageError("The licence forbids commercial use. Add --accept-licence if that suits you.")
+    click.confirm("The licence forbids commercial use. Fetch it?", abort=True, err=True)
+
+
+def fetch(name: str, runtime: Any = None) -> tuple[Path, ...]:
+    """The folders of a model, fetched with a progress bar unless they are here."""
+    from ..models.registry import pull as pull_model
+    from .app import Interrupted
+    from .progress import reporting
+
+    megabyte = 1_000_000
+
+    def update(done: int, total: int | None = None, note: str = "") -> None:
+        reporter.update(done // megabyte, total and -(-total // megabyte), note)
+
     try:
-        summary = run_training(recipe, out=folder, data=data, resume=resume, overrides=_overrides(settings))
+        with reporting("fetching", "MB") as reporter:
+            return pull_model(name, runtime=runtime, progress=update)
     except KeyboardInterrupt:
-        raise Interrupted(
-            f"The last checkpoint is kept in {folder}. Go on with the same command and --resume."
-        ) from None
+        raise Interrupted("What has arrived is kept: the same command goes on from there.") from None
+
+
+@models.command("check", cls=Command)
+@click.argument("model")
+@json_option
+def check(model: str, as_json: bool) -> int:
+    """Test whether an encoder is sound.
+
+    MODEL is a name, a folder or a repository. Compares with known vectors where the catalogue has them; otherwise looks
+    for damage, and whether pictures and captions of the bundled gallery find each other. Exit code 1 when it is not
+    sound.
+    """
+    from ..demo.bundled import load_gallery
+    from ..models.check import check_encoder
+    from ..models.registry import load_encoder
+    from ..sources.images import load_image
+    from .progress import waiting
+    from .render import Column, message, print_json, print_table
+
+    if not Path(model).expanduser().is_dir():
+        fetch(model)
+    encoder = load_encoder(model)
+    gallery = load_gallery()
+    with waiting("testing"):
+        pictures = [load_image(picture.path, encoder.image_size) for picture in gallery.pictures]
+        report = check_encoder(encoder, pictures, [picture.captions for picture in gallery.pictures])
     if as_json:
         print_json(
             {
-                "encoder": summary.encoder,
-                "steps": summary.steps,
-                "seconds": round(summary.seconds, 1),
-                "validation_style": summary.validation_style,
-                "recall": {language: recall.to_dict() for language, recall in summary.recalls.items()},
+                "model": model,
+                "ok": report.ok,
+                "golden": report.golden,
+                "fingerprint": asdict(report.fingerprint),
+                "auc": report.auc,
+                "findings": [
+                    {"name": finding.name, "ok": finding.ok, "detail": finding.detail}
+                    for finding in report.findings
+                ],
+                "values": report.values,
             }
         )
-        return
-    message(f"{summary.steps:,} steps in {duration(summary.seconds)}. The encoder: {summary.encoder}")
-    measures = list(next(iter(summary.recalls.values())).to_dict()) if summary.recalls else []
-    print_table(
-        [Column("lang"), *(Column(name, "right") for name in measures)],
-        [
-            [language, *(f"{value:.1%}" for value in recall.to_dict().values())]
-            for language, recall in summary.recalls.items()
-        ],
-    )
-
-
-def _overrides(settings: tuple[str, ...]) -> dict[str, Any]:
-    import tomllib
-
-    values = {}
-    for setting in settings:
-        key, equals, value = setting.partition("=")
-        if not equals or "." not in key:
-            raise click.UsageError(f"--set takes TABLE.KEY=VALUE, not {setting!r}.")
-        try:
-            values[key.strip()] = tomllib.loads(f"value = {value}")["value"]
-        except tomllib.TOMLDecodeError:
-            values[key.strip()] = value  # a bare word is a text
-    return values
+    else:
+        marks = {True: "ok", False: "WRONG", None: "note"}
+        rows = [[marks[finding.ok], finding.name, finding.detail] for finding in report.findings]
+        print_table([Column("result"), Column("test"), Column("what was seen", crop="end")], rows)
+        message(f"{model} is sound." if report.ok else f"{model} is not sound.")
+    return 0 if report.ok else 1

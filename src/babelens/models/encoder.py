@@ -23,7 +23,8 @@ class TwoTowerEncoder:
     """Pictures and texts in one space. Safe to use from several threads. See :class:`.protocols.Encoder`.
 
     Each tower is loaded when it is first used, so a search by words never pays for the image tower. ``why`` says how
-    this runtime was chosen, where there was a choice.
+    this runtime was chosen, where there was a choice. ``preprocess`` stands in the fingerprint for how input is
+    prepared, where several sources of the same model describe that in other words.
     """
 
     def __init__(
@@ -36,6 +37,7 @@ class TwoTowerEncoder:
         languages: Sequence[str],
         photographs: bool = True,
         calibration: Mapping[str, float] | None = None,
+        preprocess: str | None = None,
         why: str | None = None,
     ) -> None:
         if image.dim != text.dim:
@@ -43,7 +45,7 @@ class TwoTowerEncoder:
         self.image_tower, self.text_tower = image, text
         self.languages = tuple(languages)
         self.photographs = photographs
-        self._name, self._revision = name, revision
+        self._name, self._revision, self._preprocess = name, revision, preprocess
         self._calibration = dict(calibration or {})
         self.why = why
         self._loading = threading.Lock()
@@ -52,7 +54,7 @@ class TwoTowerEncoder:
 
     @cached_property
     def fingerprint(self) -> EncoderFingerprint:
-        preprocess = f"{self.image_tower.preprocess.key} {self._tokenizer.key}"
+        preprocess = self._preprocess or f"{self.image_tower.preprocess.key} {self._tokenizer.key}"
         return EncoderFingerprint(self._name, self._revision, preprocess, self.image_tower.dim)
 
     @property
@@ -73,6 +75,7 @@ class TwoTowerEncoder:
             languages=self.languages,
             photographs=self.photographs,
             calibration=self._calibration,
+            preprocess=self._preprocess,
             why=why,
         )
 

@@ -189,6 +189,7 @@ def _describe(encoder: TwoTowerEncoder, folder: Path, precision: Precision, gate
         "calibration": encoder.calibration,
         "weights": precision,
         "exported_from": encoder.runtime,
+        "prepared": fingerprint.preprocess,
     }
     if gate is not None:
         about["gate"] = {key: round(value, 4) for key, value in asdict(gate).items()}
@@ -197,9 +198,13 @@ def _describe(encoder: TwoTowerEncoder, folder: Path, precision: Precision, gate
 
 
 def _reload(encoder: TwoTowerEncoder, folder: Path) -> TwoTowerEncoder:
-    exported = encoder.with_towers(read_towers(folder))
-    if exported.fingerprint != encoder.fingerprint:
-        raise ExportError(f"What was exported prepares its input otherwise: {exported.fingerprint}.")
+    towers = read_towers(folder)
+    exported = encoder.with_towers(towers)
+    before, after = (
+        (one.image_tower.preprocess.key, one.text_tower.tokenizer().key) for one in (encoder, exported)
+    )
+    if before != after:
+        raise ExportError(f"What was exported prepares its input otherwise: {after}, not {before}.")
     return exported
 
 

@@ -1,31 +1,69 @@
-"""Models by name or folder. The names are data (``catalog.toml``); loading is lazy."""
+"""Models by name, folder or hub repository. The names are data (``catalog.toml``); loading is lazy.
+
+A name is looked up in the catalogue, and the first of its sources that is here, or that can run here, is taken. Which
+source runs a model of the catalogue does not show in its fingerprint: all of them hold the same weights.
+"""
 
 from __future__ import annotations
 
-import tomllib
-from dataclasses import dataclass
+import os
+import re
+from dataclasses import dataclass, replace
 from importlib import resources
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Final
 
-from ..errors import UnknownModelError, WeightsUnavailableError
+from ..errors import MissingExtraError, UnknownModelError, WeightsUnavailableError
+from ..types import Progress
+from . import hub
+from .catalog import CatalogRow, Source, read_catalog
 from .encoder import TwoTowerEncoder
-from .layouts import native, read_towers
+from .layouts import Runtime, find_layout, read_towers
 from .protocols import Encoder
 from .towers import Towers, digest
+
+RUNTIME_VARIABLE: Final = "BABELENS_RUNTIME"
+
+_REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+")
+# What a repository may hold of use, besides its weights; weights are chosen below, one kind of them.
+_DESCRIPTIONS: Final = re.compile(
+    r"[^/]+\.(json|txt|model)|(1_Pooling|2_Dense|0_CLIPModel|visual|textual)/.+\.json"
+)
+_WEIGHTS: Final = (
+    ("encoder.json", r"[^/]+\.onnx(_data|\.data)?"),
+    ("onnx/vision_model.onnx", r"onnx/(vision|text)_model\.onnx(_data)?"),
+    ("visual/model.onnx", r"(visual|textual)/model\.onnx(_data)?"),
+    ("open_clip_model.safetensors", r"open_clip_model\.safetensors"),
+    ("open_clip_pytorch_model.bin", r"open_clip_pytorch_model\.bin"),
+    ("model.safetensors", r"(.+/)?model\.safetensors"),
+    ("model.safetensors.index.json", r"model-.+\.safetensors"),
+    ("0_CLIPModel/model.safetensors", r"0_CLIPModel/model\.safetensors"),
+    ("pytorch_model.bin", r"(.+/)?pytorch_model\.bin"),
+    ("0_CLIPModel/pytorch_model.bin", r"0_CLIPModel/pytorch_model\.bin"),
+)
 
 
 @dataclass(frozen=True, slots=True)
 class ModelInfo:
-    """One row of the catalogue, with what the files on this machine add. ``bytes`` is None when they are not here."""
+    """One row of the catalogue, with what is on this machine.
+
+    ``here`` tells whether the files of one source are; ``bytes`` is their size, or about what would be fetched.
+    ``folder`` is where a bundled model lies, or the picture tower of one that was fetched.
+    """
 
     name: str
     description: str
     licence: str
+    commercial: bool
     languages: tuple[str, ...]
     photographs: bool
-    dim: int | None
-    image_size: int | None
-    bytes: int | None
+    dim: int
+    image_size: int
+    max_tokens: int
+    bytes: int
+    runtimes: tuple[str, ...]
+    here: bool
     folder: Path | None
 
 
@@ -34,47 +72,154 @@ def _bundled(name: str) -> Path:
 
 
 def list_models() -> tuple[ModelInfo, ...]:
-    """All models that have a name, in the catalogue's order."""
-    table = tomllib.loads(
-        (Path(str(resources.files(__package__))) / "catalog.toml").read_text(encoding="utf-8")
+    """All models that have a name, in the catalogue's order. Asks no network."""
+    return tuple(_info(row) for row in read_catalog().values())
+
+
+def _info(row: CatalogRow) -> ModelInfo:
+    if row.bundled:
+        folder: Path | None = _bundled(row.name)
+        size = sum(file.stat().st_size for file in _bundled(row.name).iterdir())
+        runtimes: tuple[str, ...] = ("onnx",)
+    else:
+        found = [(source, _folders(source)) for source in row.sources]
+        source, folders = next(((source, here) for source, here in found if here), found[0])
+        folder, size = (folders[0] if folders else None), source.bytes
+        runtimes = tuple(source.runtime for source in row.sources)
+    return ModelInfo(
+        name=row.name,
+        description=row.description,
+        licence=row.licence,
+        commercial=row.commercial,
+        languages=row.languages,
+        photographs=row.photographs,
+        dim=row.dim,
+        image_size=row.image_size,
+        max_tokens=row.max_tokens,
+        bytes=size,
+        runtimes=runtimes,
+        here=folder is not None,
+        folder=folder,
     )
-    rows = []
-    for name, row in table.items():
-        folder = _bundled(name) if row["bundled"] else None
-        here = folder is not None and (folder / native.CONFIG_FILE).is_file()
-        config = native.read_config(folder) if folder and here else None
-        rows.append(
-            ModelInfo(
-                name=name,
-                description=row["description"],
-                licence=row["licence"],
-                languages=tuple(row["languages"]),
-                photographs=row["photographs"],
-                dim=config.dim if config else None,
-                image_size=config.preprocess.size if config else None,
-                bytes=sum(file.stat().st_size for file in folder.iterdir()) if folder and here else None,
-                folder=folder if here else None,
-            )
-        )
-    return tuple(rows)
 
 
-def load_encoder(model: str | Path) -> Encoder:
-    """The encoder of a catalogue name, or of a folder in any of the layouts of :mod:`.layouts`.
+def load_encoder(
+    model: str | Path, *, runtime: Runtime | None = None, progress: Progress | None = None
+) -> Encoder:
+    """The encoder of a catalogue name, of a folder in any of the layouts of :mod:`.layouts`, or of a hub repository
+    (``owner/name``). What is not on this machine is fetched; ``progress`` hears the bytes.
 
-    Raises :class:`UnknownModelError` (with near names) when it is neither, and
-    :class:`WeightsUnavailableError` when its files are missing or broken.
+    ``runtime`` is ``"onnx"`` or ``"torch"`` where there is a choice; ``BABELENS_RUNTIME`` is the same for all calls.
+    Raises :class:`UnknownModelError` (with near names), :class:`WeightsUnavailableError` when files are missing, broken
+    or out of reach, and :class:`MissingExtraError`.
     """
     folder = Path(model).expanduser()
     if folder.is_dir():
-        return _joined(read_towers(folder), folder)
-    names = [row.name for row in list_models()]
-    if str(model) not in names:
-        raise UnknownModelError(str(model), names)
-    return _joined(read_towers(_bundled(str(model))), _bundled(str(model)))
+        return _joined(read_towers(folder, runtime=runtime), folder.absolute().name, folder)
+    name = str(model)
+    row = read_catalog().get(name)
+    if row is not None:
+        return _from_row(row, runtime or _wished(), progress)
+    if _REPOSITORY.fullmatch(name):
+        folder = _repository(name, progress)
+        return _joined(read_towers(folder, runtime=runtime), name, folder)
+    raise UnknownModelError(name, read_catalog())
 
 
-def _joined(towers: Towers, folder: Path) -> TwoTowerEncoder:
+def pull(name: str, *, runtime: Runtime | None = None, progress: Progress | None = None) -> tuple[Path, ...]:
+    """Fetches a model of the catalogue, or a hub repository, unless it is here. Returns the folders.
+
+    Raises as :func:`load_encoder` does.
+    """
+    row = read_catalog().get(name)
+    if row is None and _REPOSITORY.fullmatch(name):
+        return (_repository(name, progress),)
+    if row is None:
+        raise UnknownModelError(name, read_catalog())
+    return (_bundled(name),) if row.bundled else _fetch(_source(row, runtime or _wished()), progress)
+
+
+# -- models of the catalogue ---------------------------------------------------------------------------------
+
+
+def _from_row(row: CatalogRow, runtime: Runtime | None, progress: Progress | None) -> TwoTowerEncoder:
+    if row.bundled:
+        folder = _bundled(row.name)
+        return _joined(read_towers(folder), row.name, folder)
+    source = _source(row, runtime)
+    folders = _fetch(source, progress)
+    first = read_towers(folders[0], runtime=source.runtime)
+    second = read_towers(folders[-1], runtime=source.runtime)
+    towers = replace(
+        first,
+        text=second.text,
+        name=row.name,
+        revision="catalogue",
+        languages=row.languages,
+        photographs=row.photographs,
+        # The same whatever source runs it: their tokenizer files differ in their bytes, not in what they do.
+        preprocess=f"{row.image_size} pixels, {row.max_tokens} tokens of {row.tokenizer}",
+    )
+    return _joined(towers, row.name, folders[0])
+
+
+def _wished() -> Runtime | None:
+    value = os.environ.get(RUNTIME_VARIABLE)
+    if value in (None, "", "onnx", "torch"):
+        return value or None  # type: ignore[return-value]
+    raise UnknownModelError(f"{RUNTIME_VARIABLE}={value}", ("onnx", "torch"))
+
+
+def _source(row: CatalogRow, runtime: Runtime | None) -> Source:
+    """The first source of a model that is here, or else that can run here."""
+    sources = [source for source in row.sources if runtime in (None, source.runtime)]
+    able = [source for source in sources if source.runtime == "onnx" or find_spec("torch") is not None]
+    if not sources:
+        raise WeightsUnavailableError(f"{row.name} is not published for the runtime {runtime!r}.")
+    if not able:
+        raise MissingExtraError("torch", "torch")
+    return next((source for source in able if _folders(source)), able[0])
+
+
+def _folders(source: Source) -> tuple[Path, ...]:
+    """The folders of a source's repositories; empty unless all of their files are on this machine."""
+    found = [hub.cached(part.repo, revision=part.revision, files=part.files) for part in source.repositories]
+    return tuple(folder for folder in found if folder is not None) if all(found) else ()
+
+
+def _fetch(source: Source, progress: Progress | None) -> tuple[Path, ...]:
+    return tuple(
+        hub.fetch(part.repo, revision=part.revision, files=part.files, progress=progress)
+        for part in source.repositories
+    )
+
+
+# -- other models --------------------------------------------------------------------------------------------
+
+
+def _repository(name: str, progress: Progress | None) -> Path:
+    """The folder of a hub repository: from the cache if it is complete there, or else fetched."""
+    folder = hub.snapshot(name)
+    if folder is not None and find_layout(folder) is not None:
+        try:
+            read_towers(folder)
+        except WeightsUnavailableError:
+            pass  # an interrupted download: the hub is asked for the rest
+        else:
+            return folder
+    names = hub.list_files(name)
+    chosen = next((pattern for mark, pattern in _WEIGHTS if mark in names), None)
+    if chosen is None:
+        raise WeightsUnavailableError(
+            f"{name} holds no weights that Babelens can read.",
+            hint="It reads ONNX towers, OpenCLIP checkpoints, and models of transformers and sentence-transformers.",
+        )
+    files = [file for file in names if _DESCRIPTIONS.fullmatch(file)]
+    weights = [file for file in names if re.fullmatch(chosen, file)]
+    return hub.fetch(name, files=[*files, *weights], progress=progress)
+
+
+def _joined(towers: Towers, name: str, folder: Path) -> TwoTowerEncoder:
     if towers.image is None or towers.text is None:
         lacking = "picture" if towers.image is None else "text"
         raise WeightsUnavailableError(
@@ -82,11 +227,12 @@ def _joined(towers: Towers, folder: Path) -> TwoTowerEncoder:
             hint="An encoder needs both. `babelens models` names those whose towers come from two places.",
         )
     return TwoTowerEncoder(
-        towers.name or folder.absolute().name,
+        towers.name or name,
         towers.revision or digest((*towers.image.files, *towers.text.files)),
         towers.image,
         towers.text,
         languages=towers.languages,
         photographs=towers.photographs,
         calibration=towers.calibration,
+        preprocess=towers.preprocess,
     )

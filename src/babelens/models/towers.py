@@ -84,7 +84,8 @@ class TextTower:
 class Towers:
     """What a folder holds, and what its files say about it. One tower alone shares the space of another model.
 
-    ``revision`` is None where only the weights themselves tell one version from another (see :func:`digest`).
+    ``revision`` is None where only the weights themselves tell one version from another (see :func:`digest`), and
+    ``preprocess`` where the towers' own keys say all about how input is prepared.
     """
 
     image: ImageTower | None
@@ -94,6 +95,7 @@ class Towers:
     languages: tuple[str, ...] = tuple(LANGUAGES)
     photographs: bool = True
     calibration: Mapping[str, float] = field(default_factory=dict)
+    preprocess: str | None = None
 
 
 _HEAD: Final = 1 << 16

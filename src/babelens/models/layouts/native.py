@@ -31,7 +31,9 @@ _TOKENIZERS: Final[dict[str, Callable[[Mapping[str, Any], Path], Tokenizer]]] = 
 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
-    """What ``encoder.json`` says. ``precision`` is that of the weights; ``source`` what they were exported from."""
+    """What ``encoder.json`` says. ``precision`` is that of the weights, ``prepared`` what the fingerprint says of the
+    input, where the model that was exported had its own words for it.
+    """
 
     name: str
     revision: str
@@ -43,6 +45,7 @@ class EncoderConfig:
     languages: tuple[str, ...]
     photographs: bool = False
     precision: str = "fp32"
+    prepared: str | None = None
     calibration: dict[str, float] = field(default_factory=dict)
 
 
@@ -91,6 +94,7 @@ def _parse(raw: Mapping[str, Any]) -> EncoderConfig:
         languages=tuple(raw["languages"]),
         photographs=bool(raw.get("photographs", False)),
         precision=str(raw.get("weights", "fp32")),
+        prepared=raw.get("prepared"),
         calibration={
             key: float(value)
             for key, value in raw.get("calibration", {}).items()
@@ -127,6 +131,7 @@ def read(folder: Path) -> Towers:
         languages=config.languages,
         photographs=config.photographs,
         calibration=config.calibration,
+        preprocess=config.prepared,
     )
 
 

@@ -1,0 +1,87 @@
+"""``train``: how an encoder comes to be."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from .options import FILE, command, json_option
+
+
+@command("train")
+@click.argument("recipe", type=FILE)
+@click.option(
+    "--out",
+    metavar="DIR",
+    type=click.Path(file_okay=False),
+    help="Where the run goes.  [default: runs/RECIPE]",
+)
+@click.option(
+    "--data",
+    metavar="DIR",
+    type=click.Path(exists=True, file_okay=False),
+    help="The data set, instead of the recipe's.",
+)
+@click.option("--resume", is_flag=True, help="Continue the run in --out from its last checkpoint.")
+@click.option(
+    "--set", "settings", metavar="TABLE.KEY=VALUE", multiple=True,
+    help="Overrule a value of the recipe, such as run.steps=100. Repeatable.",
+)  # fmt: skip
+@json_option
+def train(
+    recipe: str, out: str | None, data: str | None, resume: bool, settings: tuple[str, ...], as_json: bool
+) -> None:
+    """Train an encoder from a recipe.
+
+    RECIPE is a TOML file. Needs the extra: pip install 'babelens[torch]'. Checkpoints, a log of validation
+    recall and, at the end, the encoder land in --out; use the result with `babelens index PATH --model
+    runs/RECIPE/encoder`.
+    """
+    from ..training.loop import train as run_training
+    from .app import Interrupted
+    from .render import Column, duration, message, print_json, print_table
+
+    folder = Path(out) if out else Path("runs") / Path(recipe).stem
+    try:
+        summary = run_training(recipe, out=folder, data=data, resume=resume, overrides=_overrides(settings))
+    except KeyboardInterrupt:
+        raise Interrupted(
+            f"The last checkpoint is kept in {folder}. Go on with the same command and --resume."
+        ) from None
+    if as_json:
+        print_json(
+            {
+                "encoder": summary.encoder,
+                "steps": summary.steps,
+                "seconds": round(summary.seconds, 1),
+                "validation_style": summary.validation_style,
+                "recall": {language: recall.to_dict() for language, recall in summary.recalls.items()},
+            }
+        )
+        return
+    message(f"{summary.steps:,} steps in {duration(summary.seconds)}. The encoder: {summary.encoder}")
+    measures = list(next(iter(summary.recalls.values())).to_dict()) if summary.recalls else []
+    print_table(
+        [Column("lang"), *(Column(name, "right") for name in measures)],
+        [
+            [language, *(f"{value:.1%}" for value in recall.to_dict().values())]
+            for language, recall in summary.recalls.items()
+        ],
+    )
+
+
+def _overrides(settings: tuple[str, ...]) -> dict[str, Any]:
+    import tomllib
+
+    values = {}
+    for setting in settings:
+        key, equals, value = setting.partition("=")
+        if not equals or "." not in key:
+            raise click.UsageError(f"--set takes TABLE.KEY=VALUE, not {setting!r}.")
+        try:
+            values[key.strip()] = tomllib.loads(f"value = {value}")["value"]
+        except tomllib.TOMLDecodeError:
+            values[key.strip()] = value  # a bare word is a text
+    return values
