@@ -30,7 +30,7 @@ class _Group(click.Group, Command):
 @json_option
 @click.pass_context
 def models(context: click.Context, as_json: bool) -> None:
-    """List the encoders that have a name, and look after them.
+    """List the encoders, fetch them and test them.
 
     With their size, licence and languages, and whether they are on this machine. Any other model is named by its
     folder, or by its repository on the hub (owner/name).

@@ -17,10 +17,10 @@ def commands() -> Iterator[tuple[str, click.Command]]:
     for name in app.COMMANDS:
         command = app.cli.get_command(context, name)
         assert command is not None
+        if not isinstance(command, click.Group) or command.invoke_without_command:
+            yield name, command
         if isinstance(command, click.Group):
             yield from ((f"{name} {inner}", command.commands[inner]) for inner in command.commands)
-        else:
-            yield name, command
 
 
 COMMANDS = dict(commands())
