@@ -15,6 +15,9 @@ from PIL import Image
 from babelens.types import EncoderFingerprint
 from babelens.vectors import Floats, normalize
 
+# The default encoder has to be fetched; the tests run offline, in this process and in those they start.
+os.environ["BABELENS_MODEL"] = "mini"
+
 settings.register_profile("repeatable", derandomize=True, deadline=None, max_examples=60)
 settings.load_profile("repeatable")
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
-from .models.registry import load_encoder
+from .models.registry import default_model, load_encoder
 from .vectors import Floats
 
 if TYPE_CHECKING:
@@ -21,12 +21,13 @@ _loaded: dict[str, Encoder] = {}
 
 
 def encode_image(
-    images: Image | str | Path | Sequence[Image | str | Path], *, model: str | Path | Encoder = "mini"
+    images: Image | str | Path | Sequence[Image | str | Path], *, model: str | Path | Encoder | None = None
 ) -> Floats:
     """The vectors of pictures: one or many, files or Pillow images. They compare with :func:`encode_text`'s.
 
-    Shape: (n, dim) float32, rows of unit length; n is 1 for a single picture. Raises
-    :class:`UnreadableFileError`, :class:`UnknownModelError`.
+    Shape: (n, dim) float32, rows of unit length; n is 1 for a single picture. ``model`` is
+    a name, a folder, a hub repository or an encoder; without it, what new collections are made with. Raises
+    :class:`UnreadableFileError`, :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
     """
     from .sources.images import load_image, to_rgb
 
@@ -42,10 +43,11 @@ def encode_image(
     return np.concatenate(parts)
 
 
-def encode_text(texts: str | Sequence[str], *, model: str | Path | Encoder = "mini") -> Floats:
+def encode_text(texts: str | Sequence[str], *, model: str | Path | Encoder | None = None) -> Floats:
     """The vectors of texts, one or many, in any of the encoder's languages.
 
-    Shape: (n, dim) float32, rows of unit length; n is 1 for a single text. Raises :class:`UnknownModelError`.
+    Shape: (n, dim) float32, rows of unit length; n is 1 for a single text. ``model`` is as for
+    :func:`encode_image`. Raises :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
     """
     encoder = _encoder(model)
     bodies = [texts] if isinstance(texts, str) else list(texts)
@@ -54,11 +56,11 @@ def encode_text(texts: str | Sequence[str], *, model: str | Path | Encoder = "mi
     )
 
 
-def _encoder(model: str | Path | Encoder) -> Encoder:
+def _encoder(model: str | Path | Encoder | None) -> Encoder:
     """Encoders by name are kept: loading costs more than encoding a picture."""
-    if not isinstance(model, str | Path):
+    if model is not None and not isinstance(model, str | Path):
         return model
-    key = str(model)
+    key = str(model or default_model())
     if key not in _loaded:
-        _loaded[key] = load_encoder(model)
+        _loaded[key] = load_encoder(key)
     return _loaded[key]

@@ -52,7 +52,9 @@ class Home:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         keep = {
-            name: os.environ[name] for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH") if name in os.environ
+            name: os.environ[name]
+            for name in ("PATH", "LD_LIBRARY_PATH", "PYTHONPATH", "BABELENS_MODEL")
+            if name in os.environ
         }
         self.environment = {
             **keep,

@@ -70,8 +70,10 @@ def index(
     """
     from ..collection import Collection
     from .app import Interrupted
+    from .models import fetch_for
     from .progress import reporting
 
+    fetch_for(collection, model)
     with Collection.open(collection, model=model, metric=metric) as opened:
         before = len(opened)
         try:

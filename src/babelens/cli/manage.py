@@ -182,6 +182,10 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
             "encoder",
             f"{printable(encoder.name)}, revision {printable(encoder.revision)}, {encoder.dim} numbers",
         )
+    if info.runtime is not None:
+        yield "runs on", printable(info.runtime)
+        if info.runtime_why:
+            yield "", printable(info.runtime_why)
     for modality, index in info.indexes.items():
         line = f"{printable(index.name)}, {index.vectors:,} vectors"
         if index.recall_at_10 is not None:

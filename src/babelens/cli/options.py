@@ -69,7 +69,8 @@ where_option = click.option(
 model_option = click.option(
     "--model",
     metavar="NAME|DIR",
-    help="The encoder: a name from `babelens models`, or a folder. A new collection takes mini.",
+    help="The encoder: a name from `babelens models`, a folder, or a hub repository (owner/name). "
+    "A new collection takes BABELENS_MODEL, or clip-multilingual.",
 )
 
 

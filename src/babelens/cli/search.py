@@ -95,8 +95,11 @@ def search(
             'There is nothing to look for: give a text, as in `babelens search "a red car"`, or --image FILE.'
         )
     from ..collection import Collection
+    from .models import fetch_for
     from .progress import waiting
 
+    if mode != "text":
+        fetch_for(collection, model)
     with (
         Collection.open(collection, model=model, create=False, read_only=True) as opened,
         waiting("Searching"),
@@ -130,8 +133,11 @@ def similar(
     IMAGE_OR_ID is a picture file, or the id of an item (which --json shows).
     """
     from ..collection import Collection
+    from .models import fetch_for
     from .progress import waiting
 
+    if Path(image_or_id).is_file():  # an item has its vector already
+        fetch_for(collection, model)
     with (
         Collection.open(collection, model=model, create=False, read_only=True) as opened,
         waiting("Searching"),
@@ -158,9 +164,12 @@ def captions(
     collection holds in the language asked for, its best match first; nothing is translated or made up.
     """
     from ..collection import Collection
+    from .models import fetch_for
     from .progress import waiting
     from .render import Column, message, print_json, print_table
 
+    if Path(image_or_id).is_file():  # an item has its vector already
+        fetch_for(collection, model)
     with (
         Collection.open(collection, model=model, create=False, read_only=True) as opened,
         waiting("Searching"),

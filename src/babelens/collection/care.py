@@ -38,7 +38,11 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """What a collection holds. ``files`` counts by status, ``texts`` by language; sizes are in bytes."""
+    """What a collection holds. ``files`` counts by status, ``texts`` by language; sizes are in bytes.
+
+    ``runtime`` is what runs the encoder on this machine (None when the encoder is not here), ``runtime_why`` how it was
+    chosen where there was a choice.
+    """
 
     path: str
     items: int
@@ -49,6 +53,8 @@ class CollectionInfo:
     text_status: Mapping[str, int]
     model: str
     encoder: EncoderFingerprint | None
+    runtime: str | None
+    runtime_why: str | None
     metric: str
     indexes: Mapping[str, IndexInfo]
     catalog_bytes: int
@@ -124,9 +130,13 @@ def _compare(
 
 
 def info(
-    catalog: Catalog, searcher: Searcher | None, encoder: EncoderFingerprint | None, model: str
+    catalog: Catalog,
+    searcher: Searcher | None,
+    encoder: EncoderFingerprint | None,
+    model: str,
+    runtime: tuple[str | None, str | None],
 ) -> CollectionInfo:
-    """What a collection holds and how it is searched."""
+    """What a collection holds and how it is searched; ``runtime`` is what runs the encoder here and why."""
     counts = catalog.counts()
     indexes = {}
     for modality, index in searcher.indexes.items() if searcher is not None else ():
@@ -143,6 +153,8 @@ def info(
         text_status=counts["text_status"],
         model=model,
         encoder=encoder,
+        runtime=runtime[0],
+        runtime_why=runtime[1],
         metric=catalog.get_setting("metric") or "ip",
         indexes=indexes,
         catalog_bytes=_bytes_of(catalog.folder.glob("catalog.db*")),

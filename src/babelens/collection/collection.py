@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal, Self, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ..errors import (
     UnknownModelError,
 )
 from ..languages import get_language
+from ..models.registry import default_model, is_here, load_encoder
 from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
 from ..types import (
@@ -48,8 +49,6 @@ if TYPE_CHECKING:
 
 Metric = Literal["ip", "l2"]
 
-DEFAULT_MODEL: Final = "mini"
-
 
 class Collection:
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
@@ -76,12 +75,13 @@ class Collection:
         read_only: bool = False,
         metric: Metric = "ip",
     ) -> Self:
-        """Opens a collection, or makes one with the encoder ``model`` (``"mini"`` if none is named).
+        """Opens a collection, or makes one with the encoder ``model``.
 
-        ``model`` is a name (see ``babelens models``), an encoder folder, or an encoder. ``metric`` is how a new
-        collection's graph index compares vectors; scores are cosines either way. Raises
-        :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when the
-        collection was made with another encoder, :class:`UnknownModelError`.
+        ``model`` is a name (see ``babelens models``), a folder, a hub repository, or an encoder; without it a new
+        collection takes :func:`~babelens.models.registry.default_model`. ``metric`` is how a new collection's graph
+        index compares vectors; scores are cosines either way. Raises :class:`CollectionNotFoundError`,
+        :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when the collection was made with another encoder,
+        :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
         """
         path = resolve_collection_path(path_or_name)
         if metric not in get_args(Metric):
@@ -140,14 +140,19 @@ class Collection:
             self._encoder = encoder
         return self._encoder
 
-    def _load(self) -> Encoder:
-        from ..models.registry import load_encoder
+    @property
+    def model(self) -> str:
+        """What the encoder is loaded by: the name or folder it was opened with, or the one that is recorded."""
+        if isinstance(self._model, str | Path):
+            return str(self._model)
+        return self._catalog.get_setting("model") or default_model()
 
+    def _load(self) -> Encoder:
         model = self._model
         if model is not None and not isinstance(model, str | Path):
             return model
         try:
-            return load_encoder(model or self._catalog.get_setting("model") or DEFAULT_MODEL)
+            return load_encoder(self.model)
         except UnknownModelError as error:
             if model is not None:
                 raise
@@ -209,7 +214,7 @@ class Collection:
 
         with self._catalog.writing():
             self._record(
-                self.encoder.fingerprint, self._catalog.get_setting("model") or _model_name(self._model)
+                self.encoder.fingerprint, self.model if self._model is None else _model_name(self._model)
             )
             report = ingest(
                 self._catalog,
@@ -429,8 +434,13 @@ class Collection:
 
     def info(self) -> CollectionInfo:
         """What the collection holds and how it is searched."""
-        model = self._catalog.get_setting("model") or DEFAULT_MODEL
-        return care.info(self._catalog, self._search(), self._recorded(), model)
+        return care.info(self._catalog, self._search(), self._recorded(), self.model, self._runtime())
+
+    def _runtime(self) -> tuple[str | None, str | None]:
+        """What runs the encoder and why, as far as it is here. Reads no weights and asks no network."""
+        if self._model is None and not is_here(self.model):
+            return None, None
+        return getattr(self.encoder, "runtime", None), getattr(self.encoder, "why", None)
 
     def export(self, folder: str | Path, *, zip: bool = False) -> ExportReport:
         """Writes ``captions.csv``, ``image_embeddings.npy``, ``ids.txt``, ``image_index.faiss`` and ``manifest.json``
@@ -441,11 +451,9 @@ class Collection:
 def _model_name(model: str | Path | Encoder | None) -> str:
     """What to load an encoder by next time. Raises :class:`UnknownModelError`."""
     if model is None:
-        return DEFAULT_MODEL
+        return default_model()
     if not isinstance(model, str | Path):
         return model.fingerprint.name
-    from ..models.registry import load_encoder
-
     load_encoder(model)  # cheap: the weights are read when they are first needed
     folder = Path(model).expanduser()
     return str(folder.absolute()) if folder.is_dir() else str(model)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Mapping, Sequence
 from functools import cached_property
@@ -56,6 +57,11 @@ class TwoTowerEncoder:
     def fingerprint(self) -> EncoderFingerprint:
         preprocess = self._preprocess or f"{self.image_tower.preprocess.key} {self._tokenizer.key}"
         return EncoderFingerprint(self._name, self._revision, preprocess, self.image_tower.dim)
+
+    @property
+    def slug(self) -> str:
+        """Name and revision as one name for a file."""
+        return re.sub(r"[^\w.-]+", "-", f"{self._name}-{self._revision}")
 
     @property
     def runtime(self) -> str:

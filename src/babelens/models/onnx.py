@@ -30,7 +30,7 @@ def image_forward(path: Path) -> ImageForward:
     dtype = np.float16 if "float16" in source.type else np.float32
 
     def forward(pixels: Floats) -> Floats:
-        return _run(session, output, {source.name: pixels.astype(dtype, copy=False)})
+        return _run(session, path, output, {source.name: pixels.astype(dtype, copy=False)})
 
     return forward
 
@@ -38,7 +38,7 @@ def image_forward(path: Path) -> ImageForward:
 def text_forward(path: Path) -> TextForward:
     """A text tower."""
     session = open_session(path)
-    return _text_forward(session, _embedding(session, path))
+    return _text_forward(session, path, _embedding(session, path))
 
 
 def hidden_forward(path: Path) -> Callable[[Tokens, Tokens], Floats]:
@@ -47,10 +47,10 @@ def hidden_forward(path: Path) -> Callable[[Tokens, Tokens], Floats]:
     deep = [output.name for output in session.get_outputs() if len(output.shape) == 3]
     if not deep:
         raise WeightsUnavailableError(f"{path} has no output with one vector a token.")
-    return _text_forward(session, deep[0])
+    return _text_forward(session, path, deep[0])
 
 
-def _text_forward(session: Any, output: str) -> TextForward:
+def _text_forward(session: Any, path: Path, output: str) -> TextForward:
     inputs = session.get_inputs()
 
     def forward(ids: Tokens, mask: Tokens) -> Floats:
@@ -58,7 +58,7 @@ def _text_forward(session: Any, output: str) -> TextForward:
         for source in inputs:
             values = ids if source.name in _IDS else mask if "mask" in source.name else np.zeros_like(ids)
             feed[source.name] = values.astype(np.int32 if "int32" in source.type else np.int64, copy=False)
-        return _run(session, output, feed)
+        return _run(session, path, output, feed)
 
     return forward
 
@@ -95,13 +95,18 @@ def _embedding(session: Any, path: Path) -> str:
     )
 
 
-def _run(session: Any, output: str, feed: dict[str, Any]) -> Floats:
+def _run(session: Any, path: Path, output: str, feed: dict[str, Any]) -> Floats:
     rows = len(next(iter(feed.values())))
     step = (
         1 if session.get_inputs()[0].shape[:1] == [1] else rows
     )  # some graphs are exported for a batch of one
-    parts = [
-        session.run([output], {name: values[row : row + step] for name, values in feed.items()})[0]
-        for row in range(0, rows, step)
-    ]
+    try:
+        parts = [
+            session.run([output], {name: values[row : row + step] for name, values in feed.items()})[0]
+            for row in range(0, rows, step)
+        ]
+    except Exception as error:  # the runtime's errors share no other base
+        raise WeightsUnavailableError(
+            f"{path} does not run: {error}", hint="Its files may belong to different models: fetch it again."
+        ) from error
     return np.concatenate(parts).astype(np.float32, copy=False)

@@ -19,11 +19,13 @@ from ..types import Progress
 from . import hub
 from .catalog import CatalogRow, Source, read_catalog
 from .encoder import TwoTowerEncoder
+from .export import quickest
 from .layouts import Runtime, find_layout, read_towers
-from .protocols import Encoder
 from .towers import Towers, digest
 
+MODEL_VARIABLE: Final = "BABELENS_MODEL"
 RUNTIME_VARIABLE: Final = "BABELENS_RUNTIME"
+CACHE_VARIABLE: Final = "BABELENS_CACHE"
 
 _REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+")
 # What a repository may hold of use, besides its weights; weights are chosen below, one kind of them.
@@ -71,6 +73,30 @@ def _bundled(name: str) -> Path:
     return Path(str(resources.files(__package__))) / name
 
 
+def default_model() -> str:
+    """What new collections are made with: ``BABELENS_MODEL``, or the multilingual CLIP."""
+    return os.environ.get(MODEL_VARIABLE) or "clip-multilingual"
+
+
+def is_here(model: str | Path) -> bool:
+    """Whether a model can be loaded without a network. Asks none."""
+    if Path(model).expanduser().is_dir():
+        return True
+    row = read_catalog().get(str(model))
+    if row is not None:
+        return row.bundled or any(_folders(source) for source in row.sources)
+    return bool(_REPOSITORY.fullmatch(str(model))) and _complete(str(model)) is not None
+
+
+def exports_folder() -> Path:
+    """Where ``babelens models export`` puts quicker forms of models: in ``BABELENS_CACHE``, or the user's cache."""
+    import platformdirs
+
+    cache = os.environ.get(CACHE_VARIABLE)
+    root = Path(cache) if cache else platformdirs.user_cache_path("babelens", appauthor=False)
+    return root / "exports"
+
+
 def list_models() -> tuple[ModelInfo, ...]:
     """All models that have a name, in the catalogue's order. Asks no network."""
     return tuple(_info(row) for row in read_catalog().values())
@@ -105,7 +131,7 @@ def _info(row: CatalogRow) -> ModelInfo:
 
 def load_encoder(
     model: str | Path, *, runtime: Runtime | None = None, progress: Progress | None = None
-) -> Encoder:
+) -> TwoTowerEncoder:
     """The encoder of a catalogue name, of a folder in any of the layouts of :mod:`.layouts`, or of a hub repository
     (``owner/name``). What is not on this machine is fetched; ``progress`` hears the bytes.
 
@@ -113,13 +139,29 @@ def load_encoder(
     Raises :class:`UnknownModelError` (with near names), :class:`WeightsUnavailableError` when files are missing, broken
     or out of reach, and :class:`MissingExtraError`.
     """
+    runtime = runtime or _wished()
+    encoder = _load(model, runtime, progress)
+    # An export has been compared and measured on this machine; naming a runtime is asking for the original.
+    return encoder if runtime else quickest(encoder, exports_folder())
+
+
+def load_original(model: str | Path, *, runtime: Runtime | None = None) -> TwoTowerEncoder:
+    """As :func:`load_encoder`, but never an export: what exports are made from, PyTorch if there is a choice."""
+    wished = runtime or _wished()
+    row = read_catalog().get(str(model))
+    if wished is None and row is not None and any(source.runtime == "torch" for source in row.sources):
+        wished = "torch"
+    return _load(model, wished, None)
+
+
+def _load(model: str | Path, runtime: Runtime | None, progress: Progress | None) -> TwoTowerEncoder:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return _joined(read_towers(folder, runtime=runtime), folder.absolute().name, folder)
     name = str(model)
     row = read_catalog().get(name)
     if row is not None:
-        return _from_row(row, runtime or _wished(), progress)
+        return _from_row(row, runtime, progress)
     if _REPOSITORY.fullmatch(name):
         folder = _repository(name, progress)
         return _joined(read_towers(folder, runtime=runtime), name, folder)
@@ -197,16 +239,23 @@ def _fetch(source: Source, progress: Progress | None) -> tuple[Path, ...]:
 # -- other models --------------------------------------------------------------------------------------------
 
 
+def _complete(name: str) -> Path | None:
+    """The folder of a hub repository in the cache; None when what is there is no whole model."""
+    folder = hub.snapshot(name)
+    if folder is None or find_layout(folder) is None:
+        return None
+    try:
+        read_towers(folder)
+    except WeightsUnavailableError:  # an interrupted download
+        return None
+    return folder
+
+
 def _repository(name: str, progress: Progress | None) -> Path:
     """The folder of a hub repository: from the cache if it is complete there, or else fetched."""
-    folder = hub.snapshot(name)
-    if folder is not None and find_layout(folder) is not None:
-        try:
-            read_towers(folder)
-        except WeightsUnavailableError:
-            pass  # an interrupted download: the hub is asked for the rest
-        else:
-            return folder
+    folder = _complete(name)
+    if folder is not None:
+        return folder
     names = hub.list_files(name)
     chosen = next((pattern for mark, pattern in _WEIGHTS if mark in names), None)
     if chosen is None:
