@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
@@ -19,26 +20,32 @@ RUNTIME: Final = "ONNX Runtime"
 _EMBEDDINGS: Final = (
     "image_embeds", "text_embeds", "embedding", "sentence_embedding", "pooler_output", "output"
 )  # fmt: skip
+# A graph whose weights lie outside is small. Its protocol buffer names each file as a pair of "location" and a value,
+# which has its length before it; reading it so needs no other library.
+_GRAPH_ALONE: Final = 1 << 26
+_LOCATION: Final = re.compile(rb"\x0a\x08location\x12([\x01-\x7f])", re.DOTALL)
 _IDS: Final = frozenset({"input_ids", "text", "input", "tokens"})
 
 
-def image_forward(path: Path) -> ImageForward:
-    """A picture tower."""
+def image_forward(path: Path, *, output: str | None = None, dim: int | None = None) -> ImageForward:
+    """A picture tower. ``output`` is the one to take, where it is known; ``dim`` what it must give."""
     session = open_session(path)
     source = session.get_inputs()[0]
-    output = _embedding(session, path)
+    wanted = _embedding(session, path, output)
     dtype = np.float16 if "float16" in source.type else np.float32
 
     def forward(pixels: Floats) -> Floats:
-        return _run(session, path, output, {source.name: pixels.astype(dtype, copy=False)})
+        feed = {source.name: pixels.astype(dtype, copy=False)}
+        return _checked(_run(session, path, wanted, feed), dim, path)
 
     return forward
 
 
-def text_forward(path: Path) -> TextForward:
-    """A text tower."""
+def text_forward(path: Path, *, output: str | None = None, dim: int | None = None) -> TextForward:
+    """A text tower. ``output`` is the one to take, where it is known; ``dim`` what it must give."""
     session = open_session(path)
-    return _text_forward(session, path, _embedding(session, path))
+    forward = _text_forward(session, path, _embedding(session, path, output))
+    return lambda ids, mask: _checked(forward(ids, mask), dim, path)
 
 
 def hidden_forward(path: Path) -> Callable[[Tokens, Tokens], Floats]:
@@ -63,6 +70,24 @@ def _text_forward(session: Any, path: Path, output: str) -> TextForward:
     return forward
 
 
+def weight_files(path: Path) -> tuple[Path, ...]:
+    """A graph and the files that hold its weights: those of more than 2 GB lie outside of it, under any name.
+
+    Raises :class:`WeightsUnavailableError` that names the one that is missing.
+    """
+    if path.stat().st_size > _GRAPH_ALONE:
+        return (path,)
+    graph = path.read_bytes()
+    names = {graph[match.end() : match.end() + match[1][0]] for match in _LOCATION.finditer(graph)}
+    outside = [path.parent / name.decode("utf-8", "replace") for name in sorted(names)]
+    for file in outside:
+        if not file.is_file():
+            raise WeightsUnavailableError(
+                f"{file} is missing, where {path.name} keeps its weights.", hint="Fetch the model again."
+            )
+    return (path, *outside)
+
+
 def open_session(path: Path) -> Any:
     """An ``onnxruntime.InferenceSession``. Raises :class:`WeightsUnavailableError` that names the file."""
     # ONNX Runtime 1.31 writes a device id into the home directory and reports its use, unless this is set before
@@ -81,10 +106,15 @@ def open_session(path: Path) -> Any:
         ) from error
 
 
-def _embedding(session: Any, path: Path) -> str:
+def _embedding(session: Any, path: Path, known: str | None) -> str:
     """The output that holds one vector a row."""
     outputs: dict[str, list[Any]] = {output.name: output.shape for output in session.get_outputs()}
-    for name in _EMBEDDINGS:
+    if known is not None and known not in outputs:
+        raise WeightsUnavailableError(
+            f"{path} has the outputs {', '.join(outputs)}, not {known}, which holds the vector of a whole picture or "
+            "text in models of its family."
+        )
+    for name in (known,) if known else _EMBEDDINGS:
         if name in outputs:
             return name
     flat = [name for name, shape in outputs.items() if len(shape) == 2]
@@ -110,3 +140,12 @@ def _run(session: Any, path: Path, output: str, feed: dict[str, Any]) -> Floats:
             f"{path} does not run: {error}", hint="Its files may belong to different models: fetch it again."
         ) from error
     return np.concatenate(parts).astype(np.float32, copy=False)
+
+
+def _checked(vectors: Floats, dim: int | None, path: Path) -> Floats:
+    if dim is not None and vectors.shape[1:] != (dim,):
+        shape = " × ".join(map(str, vectors.shape[1:]))
+        raise WeightsUnavailableError(
+            f"{path} gives {shape} numbers a row; the description beside it says {dim}."
+        )
+    return vectors

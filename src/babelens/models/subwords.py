@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+import html
 import json
 import string
+import unicodedata
 from collections.abc import Callable, Mapping, Sequence
-from functools import cached_property
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -23,8 +25,7 @@ class SubwordTokenizer:
 
     ``pad`` is the padding token or its id; None takes what the file says, or 0. ``pad_to_max`` pads every text to
     ``max_length``, as models without an attention mask were trained; otherwise a batch is padded to its longest.
-    ``clean`` is what happens before: ``""``, ``"lower"``, or ``"canonicalize"`` (lower case, no punctuation, single
-    blanks: what SigLIP's training did). ``name`` stands for the content in messages.
+    ``clean`` is what happens before, a key of :data:`_CLEAN`. ``name`` stands for the content in messages.
     """
 
     def __init__(
@@ -130,8 +131,46 @@ def _canonicalize(text: str) -> str:
     return " ".join(text.lower().translate(_PUNCTUATION).split())
 
 
+@cache
+def _typography() -> dict[int, str | None]:
+    """What ``ftfy`` makes plain: curly quotes, full and half width, ligatures, invisible controls."""
+    compatible = [
+        *range(0xFF01, 0xFFF0),
+        *range(0x132, 0x134),
+        0x149,
+        *range(0x1C4, 0x1CD),
+        *range(0x1F1, 0x1F4),
+    ]
+    table: dict[int, str | None] = {
+        code: unicodedata.normalize("NFKC", chr(code)) for code in (*compatible, *range(0xFB00, 0xFB07))
+    }
+    table.update({0x3000: " ", 0x02BC: "'", 0x149: "'n"})
+    table.update(dict.fromkeys(range(0x2018, 0x201C), "'") | dict.fromkeys(range(0x201C, 0x2020), '"'))
+    controls = [
+        *range(9),
+        0x0B,
+        *range(0x0E, 0x20),
+        0x7F,
+        *range(0x206A, 0x2070),
+        0xFEFF,
+        *range(0xFFF9, 0xFFFD),
+    ]
+    return table | dict.fromkeys(controls)
+
+
+def _openclip(text: str) -> str:
+    """OpenCLIP's cleaning. Its ``ftfy`` also mends wrongly decoded text (Ã© for é), which is left alone here."""
+    plain = html.unescape(html.unescape(text)).translate(_typography())
+    return " ".join(unicodedata.normalize("NFC", plain).split())
+
+
+# What happens to a text before its tokenizer sees it, as in the training of the models that ask for it:
+# "canonicalize" (lower case, no punctuation, single blanks) in SigLIP's, the last three in OpenCLIP's.
 _CLEAN: Final[dict[str, Callable[[str], str]]] = {
     "": str,
     "lower": str.lower,
     "canonicalize": _canonicalize,
+    "openclip-whitespace": _openclip,
+    "openclip-lower": lambda text: _openclip(text).lower(),
+    "openclip-canonicalize": lambda text: _canonicalize(_openclip(text).replace("_", " ")),
 }

@@ -124,8 +124,8 @@ def _finite(result: Any) -> Floats:
     return vectors
 
 
-def adapter(module: Any, call: Callable[..., Any]) -> Any:
-    """A module whose forward is ``call(module, *inputs)``: one tower of a model that has several."""
+def image_adapter(module: Any, call: Callable[[Any, Any], Any]) -> Any:
+    """A module whose forward is ``call(module, pixels)``: the picture tower of a model that has several parts."""
     base = import_torch().nn.Module
 
     class Tower(base):  # type: ignore[misc, valid-type]
@@ -133,8 +133,24 @@ def adapter(module: Any, call: Callable[..., Any]) -> Any:
             super().__init__()
             self.inner = module
 
-        def forward(self, *inputs: Any) -> Any:
-            return call(self.inner, *inputs)
+        def forward(self, pixels: Any) -> Any:
+            return call(self.inner, pixels)
+
+    return Tower()
+
+
+def text_adapter(module: Any, call: Callable[[Any, Any, Any], Any]) -> Any:
+    """A module whose forward is ``call(module, ids, mask)``: the text tower of a model that has several parts."""
+    base = import_torch().nn.Module
+
+    class Tower(base):  # type: ignore[misc, valid-type]
+        def __init__(self) -> None:
+            super().__init__()
+            self.inner = module
+
+        # No *inputs here: an export to ONNX names inputs by the parameters.
+        def forward(self, ids: Any, mask: Any) -> Any:
+            return call(self.inner, ids, mask)
 
     return Tower()
 

@@ -68,7 +68,13 @@ def test_no_texts_give_no_rows(content: bytes) -> None:
 
 @pytest.mark.parametrize(
     ("clean", "written", "same"),
-    [("lower", "A RED Car", "a red car"), ("canonicalize", "  A RED,\n car!? ", "a red car")],
+    [
+        ("lower", "A RED Car", "a red car"),
+        ("canonicalize", "  A RED,\n car!? ", "a red car"),
+        ("openclip-whitespace", "  a “red”\n ｃａｒ &amp;lt;\ufeff", 'a "red" car <'),
+        ("openclip-lower", "A RED\tﬁsh", "a red fish"),
+        ("openclip-canonicalize", "A_RED, ‘car’!", "a red car"),
+    ],
 )
 def test_texts_are_cleaned_as_the_model_was_trained(
     content: bytes, clean: str, written: str, same: str

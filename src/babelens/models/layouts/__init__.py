@@ -42,6 +42,8 @@ class Layout:
 # The order decides where a folder has the marks of several: the first that fits is taken.
 LAYOUTS: Final = (
     Layout("Babelens", "onnx", "native", ("encoder.json",)),
+    Layout("Immich", "onnx", "immich", ("config.json", "visual/model.onnx", "textual/model.onnx")),
+    Layout("transformers.js", "onnx", "transformersjs", ("onnx/vision_model*.onnx", "onnx/text_model*.onnx")),
     Layout(
         "sentence-transformers",
         "onnx",
@@ -49,6 +51,7 @@ LAYOUTS: Final = (
         ("modules.json", "onnx/model.onnx"),
         "read_onnx",
     ),
+    Layout("OpenCLIP", "torch", "openclip", ("open_clip_config.json", "open_clip_*model*")),
     Layout("sentence-transformers", "torch", "sentence_transformers", ("modules.json",)),
     Layout("transformers", "torch", "transformers", ("config.json",)),
 )

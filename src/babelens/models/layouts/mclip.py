@@ -69,7 +69,7 @@ def _module(folder: Path, files: tuple[Path, ...], family: str, shift: int) -> A
             "linear": runtime.fill(torch.nn.Linear(width[1], width[0]), layer, folder),
         }
     )
-    return runtime.adapter(parts, _encode)
+    return runtime.text_adapter(parts, _encode)
 
 
 def _sizes(body: Mapping[str, Any], shift: int) -> dict[str, float]:

@@ -181,7 +181,7 @@ def _module(modules: Modules) -> Any:
         width = tensors["linear.weight"].shape[1]
         linear = torch.nn.ModuleDict({"linear": torch.nn.Linear(width, layer.width, bias=layer.bias)})
         parts[f"dense{place}"] = runtime.fill(linear, tensors, layer.folder)
-    return runtime.adapter(parts, partial(_encode, modules))
+    return runtime.text_adapter(parts, partial(_encode, modules))
 
 
 def _encode(modules: Modules, parts: Any, ids: Any, mask: Any) -> Any:

@@ -41,7 +41,9 @@ def read_tokenizer(
 
 def _converted(folder: Path) -> bytes:
     known = ("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
-    if not any((folder / name).is_file() for name in known):
+    # transformers makes an empty vocabulary, in silence, of what is not there; vocab.json alone is half of one.
+    alone = (folder / "vocab.json").is_file() and not (folder / "merges.txt").is_file()
+    if not any((folder / name).is_file() for name in known[alone:]):
         raise WeightsUnavailableError(
             f"{folder} has no tokenizer: there is no tokenizer.json, nor {', '.join(known)}.",
             hint="Fetch the model again with all its files.",

@@ -58,7 +58,7 @@ def read(folder: Path) -> Towers:
     config = read_json(folder / "config.json")
     if config.get("model_type") == mclip.MODEL_TYPE:
         return mclip.read(folder)
-    name = _family_name(folder, config)
+    name = family_name(folder, config)
     family = FAMILIES[name]
     files = runtime.find_weights(folder, *runtime.WEIGHTS)
     model = cache(partial(runtime.load_pretrained, family.model, folder))
@@ -92,7 +92,7 @@ def read(folder: Path) -> Towers:
     )
 
 
-def _family_name(folder: Path, config: Mapping[str, Any]) -> str:
+def family_name(folder: Path, config: Mapping[str, Any]) -> str:
     """SigLIP 2 with pictures of one size is published as ``siglip``; its Gemma vocabulary tells it."""
     name = config.get("model_type")
     if name not in FAMILIES:
@@ -114,8 +114,8 @@ def _family_name(folder: Path, config: Mapping[str, Any]) -> str:
 
 def _tower(model: Callable[[], Any], side: str, masked: bool) -> Any:
     if side == "image":
-        return runtime.adapter(model(), _image_features)
-    return runtime.adapter(model(), _text_features if masked else _unmasked_text_features)
+        return runtime.image_adapter(model(), _image_features)
+    return runtime.text_adapter(model(), _text_features if masked else _unmasked_text_features)
 
 
 def _image_features(model: Any, pixels: Any) -> Any:
