@@ -146,14 +146,29 @@ def test_a_precision_that_loses_is_taken_only_alone_and_said(
     onnx_folder = folder / "onnx"
     for precision in ("q4", "int8", "fp16"):
         shutil.copy(onnx_folder / "text_model.onnx", onnx_folder / f"text_model_{precision}.onnx")
-    assert load_encoder(folder).runtime == "ONNX Runtime, fp32"  # type: ignore[attr-defined]
+    assert load_encoder(folder).runtime == "ONNX Runtime, fp32"
     for left, said in (("", "fp16"), ("_fp16", "int8"), ("_int8", "4-bit")):
         (onnx_folder / f"text_model{left}.onnx").unlink()
-        runtime = load_encoder(folder).runtime  # type: ignore[attr-defined]
+        runtime = load_encoder(folder).runtime
         assert runtime == f"ONNX Runtime, fp32 (pictures), ONNX Runtime, {said} (texts)"
     (onnx_folder / "text_model_q4.onnx").rename(onnx_folder / "text_model_odd.onnx")
     with pytest.raises(WeightsUnavailableError, match=r"text_model_odd\.onnx; known are text_model\.onnx"):
         load_encoder(folder)
+
+
+def test_a_folder_with_one_tower_lends_it(folders: dict[str, tuple[Path, Any]], tmp_path: Path) -> None:
+    """The catalogue takes CLIP's pictures without its texts."""
+    folder = copy_of(folders, "clip", tmp_path)
+    whole = read_towers(folder)
+    (folder / "onnx" / "text_model.onnx").unlink()
+    for file in (*folder.glob("token*"), *folder.glob("*.safetensors")):
+        file.unlink()
+    towers = read_towers(folder)
+    assert towers.text is None
+    assert towers.image is not None
+    assert whole.image is not None
+    pixels = np.zeros((2, 3, towers.image.preprocess.size, towers.image.preprocess.size), dtype=np.float32)
+    np.testing.assert_array_equal(towers.image.load()(pixels), whole.image.load()(pixels))
 
 
 def test_weights_outside_of_the_graph_tell_versions_apart(

@@ -43,7 +43,8 @@ class Layout:
 LAYOUTS: Final = (
     Layout("Babelens", "onnx", "native", ("encoder.json",)),
     Layout("Immich", "onnx", "immich", ("config.json", "visual/model.onnx", "textual/model.onnx")),
-    Layout("transformers.js", "onnx", "transformersjs", ("onnx/vision_model*.onnx", "onnx/text_model*.onnx")),
+    Layout("transformers.js", "onnx", "transformersjs", ("onnx/vision_model*.onnx",)),
+    Layout("transformers.js", "onnx", "transformersjs", ("onnx/text_model*.onnx",)),
     Layout(
         "sentence-transformers",
         "onnx",

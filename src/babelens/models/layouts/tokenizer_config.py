@@ -51,8 +51,14 @@ def _converted(folder: Path) -> bytes:
     from ..torch import quiet_transformers
 
     with quiet_transformers() as transformers:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        backend = getattr(tokenizer, "backend_tokenizer", None) or _from_sentencepiece(tokenizer)
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            backend = getattr(tokenizer, "backend_tokenizer", None) or _from_sentencepiece(tokenizer)
+        except Exception as error:  # without a config.json that names the family, in many ways
+            raise WeightsUnavailableError(
+                f"{folder} has no tokenizer.json, and transformers makes none of the vocabulary there: {error}",
+                hint="Put the tokenizer.json of the same model beside it.",
+            ) from error
     text: str = backend.to_str()
     return text.encode()
 

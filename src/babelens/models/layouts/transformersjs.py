@@ -5,16 +5,17 @@ Any family of :data:`.transformers.FAMILIES`. Needs neither torch nor transforme
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from ...errors import WeightsUnavailableError
 from ..onnx import RUNTIME, image_forward, text_forward, weight_files
 from ..towers import ImageTower, TextTower, Towers
 from .preprocessor_config import read_json, read_preprocess
 from .tokenizer_config import read_tokenizer
-from .transformers import FAMILIES, family_name
+from .transformers import FAMILIES, Family, family_name
 
 # What file names say of the precision, that which loses least first.
 _PRECISIONS: Final = {
@@ -28,16 +29,37 @@ _PRECISIONS: Final = {
     "_bnb4": "4-bit",
 }
 
+_POOLED: Final = (
+    "pooler_output"  # SigLIP has no projection behind its pooling; elsewhere this is not the vector
+)
+
 
 def read(folder: Path) -> Towers:
-    """The towers of a folder. Raises :class:`WeightsUnavailableError` that names the file and what is wrong."""
+    """The towers of a folder, or the one that is there. Raises :class:`WeightsUnavailableError` that names the file and
+    what is wrong.
+    """
     config = read_json(folder / "config.json")
     family = FAMILIES[family_name(folder, config)]
-    dim, texts = family.dim(config), config.get("text_config") or {}
-    image_file, image_precision = _choose(folder / "onnx", "vision_model")
-    text_file, text_precision = _choose(folder / "onnx", "text_model")
-    # SigLIP has no projection behind its pooling. Elsewhere the pooled vector is not that of the shared space.
-    outputs = ("image_embeds", "text_embeds") if family.masked else ("pooler_output", "pooler_output")
+    dim, graphs = family.dim(config), folder / "onnx"
+    image = _image(folder, family, dim) if any(graphs.glob("vision_model*.onnx")) else None
+    texts = config.get("text_config") or {}
+    text = _text(folder, family, dim, texts) if any(graphs.glob("text_model*.onnx")) else None
+    return Towers(image, text)
+
+
+def _image(folder: Path, family: Family, dim: int) -> ImageTower:
+    file, precision = _choose(folder / "onnx", "vision_model")
+    return ImageTower(
+        dim,
+        read_preprocess(folder),
+        weight_files(file),
+        f"{RUNTIME}, {precision}",
+        partial(image_forward, file, output="image_embeds" if family.masked else _POOLED, dim=dim),
+    )
+
+
+def _text(folder: Path, family: Family, dim: int, texts: Mapping[str, Any]) -> TextTower:
+    file, precision = _choose(folder / "onnx", "text_model")
     tokenizer = partial(
         read_tokenizer,
         folder,
@@ -47,21 +69,12 @@ def read(folder: Path) -> Towers:
         pad_to_max=family.pad_to_max or texts.get("model_type") is None,
         clean=family.clean,
     )
-    return Towers(
-        ImageTower(
-            dim,
-            read_preprocess(folder),
-            weight_files(image_file),
-            f"{RUNTIME}, {image_precision}",
-            partial(image_forward, image_file, output=outputs[0], dim=dim),
-        ),
-        TextTower(
-            dim,
-            tokenizer,
-            weight_files(text_file),
-            f"{RUNTIME}, {text_precision}",
-            partial(text_forward, text_file, output=outputs[1], dim=dim),
-        ),
+    return TextTower(
+        dim,
+        tokenizer,
+        weight_files(file),
+        f"{RUNTIME}, {precision}",
+        partial(text_forward, file, output="text_embeds" if family.masked else _POOLED, dim=dim),
     )
 
 

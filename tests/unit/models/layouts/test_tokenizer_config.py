@@ -70,3 +70,10 @@ def test_no_vocabulary_or_half_of_one_is_an_error(tmp_path: Path, left: tuple[st
         (tmp_path / name).write_text("{}", encoding="utf-8")
     with pytest.raises(WeightsUnavailableError, match=r"there is no tokenizer\.json"):
         read_tokenizer(tmp_path, max_length=8)
+
+
+def test_a_vocabulary_that_nothing_describes_is_an_error(tmp_path: Path) -> None:
+    pytest.importorskip("transformers")
+    (tmp_path / "sentencepiece.bpe.model").write_bytes(b"not one")
+    with pytest.raises(WeightsUnavailableError, match="makes none of the vocabulary there"):
+        read_tokenizer(tmp_path, max_length=8)
