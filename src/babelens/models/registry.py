@@ -33,9 +33,9 @@ _DESCRIPTIONS: Final = re.compile(
     r"[^/]+\.(json|txt|model)|(1_Pooling|2_Dense|0_CLIPModel|visual|textual)/.+\.json"
 )
 _WEIGHTS: Final = (
-    ("encoder.json", r"[^/]+\.onnx(_data|\.data)?"),
-    ("onnx/vision_model.onnx", r"onnx/(vision|text)_model\.onnx(_data)?"),
-    ("visual/model.onnx", r"(visual|textual)/model\.onnx(_data)?"),
+    ("encoder.json", r"[^/]+\.onnx[^/]*"),
+    ("onnx/vision_model.onnx", r"onnx/(vision|text)_model\.onnx[^/]*"),
+    ("visual/model.onnx", r"(visual|textual)/model\.onnx[^/]*"),
     ("open_clip_model.safetensors", r"open_clip_model\.safetensors"),
     ("open_clip_pytorch_model.bin", r"open_clip_pytorch_model\.bin"),
     ("model.safetensors", r"(.+/)?model\.safetensors"),
