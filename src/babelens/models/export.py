@@ -96,11 +96,7 @@ def export_encoder(
         folder = Path(temporary) / "encoder"
         folder.mkdir()
         steps = _Steps(progress)
-        steps("picture tower")
-        _write_image(encoder.image_tower, folder / "image.onnx", precision)
-        steps("text tower")
-        _write_text(encoder.text_tower, encoder.max_tokens, folder / "text.onnx", precision)
-        _describe(encoder, folder, precision)
+        write_towers(encoder, folder, precision, steps)
         steps("comparing")
         gate = _compare(encoder, _reload(encoder, folder), pictures, texts)
         _judge(encoder, gate, precision)
@@ -109,6 +105,17 @@ def export_encoder(
         _replace(out, folder)
     size = sum(file.stat().st_size for file in out.iterdir())
     return Exported(out, precision, size, gate)
+
+
+def write_towers(
+    encoder: TwoTowerEncoder, folder: Path, precision: Precision, step: Callable[[str], None] = lambda _: None
+) -> None:
+    """Writes the files of an export, with no comparison: whoever uses them in int8 has to know what they do."""
+    step("picture tower")
+    _write_image(encoder.image_tower, folder / "image.onnx", precision)
+    step("text tower")
+    _write_text(encoder.text_tower, encoder.max_tokens, folder / "text.onnx", precision)
+    _describe(encoder, folder, precision)
 
 
 class _Steps:

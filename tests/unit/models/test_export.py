@@ -149,17 +149,17 @@ def test_a_folder_that_is_no_export_is_left_alone(
 def test_the_quickest_export_of_this_very_model_is_chosen(
     encoder: TwoTowerEncoder, pixels: Sequence[NDArray[np.uint8]], tmp_path: Path
 ) -> None:
-    made = export_encoder(encoder, tmp_path / "slow", precision="fp32", pictures=pixels[:3], texts=TEXTS)
+    made = export_encoder(encoder, tmp_path / "made", precision="fp32", pictures=pixels[:3], texts=TEXTS)
     about = json.loads((made.folder / "encoder.json").read_text())
     for name, ratio in (("slow", 0.5), ("quick", 3.0), ("quicker", 4.0)):
-        shutil.copytree(made.folder, tmp_path / name, dirs_exist_ok=True)
+        shutil.copytree(made.folder, tmp_path / "exports" / name)
         about["gate"].update(speed=10 * ratio, speed_before=10)
-        (tmp_path / name / "encoder.json").write_text(json.dumps(about))
-    chosen = quickest(encoder, tmp_path)
+        (tmp_path / "exports" / name / "encoder.json").write_text(json.dumps(about))
+    chosen = quickest(encoder, tmp_path / "exports")
     assert chosen.image_tower.files[0].parent.name == "quicker"
     assert "4.0 times" in (chosen.why or "")
     assert chosen.fingerprint == encoder.fingerprint
-    assert quickest(build(seed=1), tmp_path).runtime == "PyTorch"
+    assert quickest(build(seed=1), tmp_path / "exports").runtime == "PyTorch"
 
 
 def test_a_slower_export_is_not_chosen(
