@@ -24,12 +24,12 @@ def read_tokenizer(
     stated = config.get("model_max_length")
     if isinstance(stated, int) and 0 < stated < max_length:
         max_length = stated
-    named = (
-        config.get("pad_token") or (read_json(special) if special.is_file() else {}).get("pad_token") or pad
-    )
     file = folder / "tokenizer.json"
+    content, own = (file.read_bytes(), None) if file.is_file() else _converted(folder)
+    listed = read_json(special) if special.is_file() else {}
+    named = config.get("pad_token") or listed.get("pad_token") or own or pad
     return SubwordTokenizer(
-        file.read_bytes() if file.is_file() else _converted(folder),
+        content,
         max_length=max_length,
         pad=named["content"] if isinstance(named, Mapping) else named,
         pad_to_max=pad_to_max,
@@ -39,7 +39,8 @@ def read_tokenizer(
     )
 
 
-def _converted(folder: Path) -> bytes:
+def _converted(folder: Path) -> tuple[bytes, str | None]:
+    """The content of a ``tokenizer.json``, and the padding token."""
     known = ("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
     if not any((folder / name).is_file() for name in known):
         raise WeightsUnavailableError(
@@ -49,10 +50,15 @@ def _converted(folder: Path) -> bytes:
     from ..torch import quiet_transformers
 
     with quiet_transformers() as transformers:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        backend = getattr(tokenizer, "backend_tokenizer", None) or _from_sentencepiece(tokenizer)
+        try:
+            tokenizer = transformers.AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            backend = getattr(tokenizer, "backend_tokenizer", None) or _from_sentencepiece(tokenizer)
+        except Exception as error:  # every kind of vocabulary fails in its own way
+            raise WeightsUnavailableError(
+                f"The tokenizer of {folder} cannot be converted: {error}", hint="Fetch the model again."
+            ) from error
     text: str = backend.to_str()
-    return text.encode()
+    return text.encode(), tokenizer.pad_token
 
 
 def _from_sentencepiece(tokenizer: Any) -> Any:
