@@ -105,6 +105,17 @@ def pictures(tmp_path: Path) -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def onnx_text_tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of sentence-transformers with ``onnx/model.onnx``. The export takes seconds, so all tests share it."""
+    for package in ("torch", "transformers", "onnxscript"):
+        pytest.importorskip(package, reason="needs pip install 'babelens[torch]'")
+    from tests.checkpoints import text_towers
+
+    folder = tmp_path_factory.mktemp("onnx") / "tower"
+    return text_towers.add_onnx(text_towers.sentence_tower(folder))
+
+
 @pytest.fixture
 def sample_data() -> Path:
     """Real photographs and documents for trials; not part of the repository."""

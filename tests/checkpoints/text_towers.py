@@ -15,14 +15,13 @@ from tests.checkpoints import transformers as families
 WIDTH, DIM = 128, 24  # two heads of 64, the width that M-CLIP's heads have
 
 
-def _stir(model: Any) -> None:
-    torch.manual_seed(1)
-    for parameter in model.parameters():
-        torch.nn.init.normal_(parameter, std=0.1)
-
-
 def sentence_tower(
-    folder: Path, *, pooling: str = "mean_tokens", activation: Any = None, max_length: int = 128
+    folder: Path,
+    *,
+    pooling: str = "mean_tokens",
+    activation: Any = None,
+    max_length: int = 128,
+    lower: bool = False,
 ) -> Path:
     """As clip-ViT-B-32-multilingual-v1: DistilBERT, pooling, a dense layer, described as versions 2 to 4 did."""
     folder.mkdir(parents=True)
@@ -31,35 +30,42 @@ def sentence_tower(
         vocab_size=size, dim=WIDTH, hidden_dim=2 * WIDTH, n_layers=2, n_heads=2
     )
     model = transformers.DistilBertModel(config)
-    _stir(model)
+    families.stir(model)
     model.save_pretrained(folder)
     kinds = {"": "Transformer", "1_Pooling": "Pooling", "2_Dense": "Dense"}
     rows = [
         {"idx": place, "name": str(place), "path": path, "type": f"sentence_transformers.models.{kind}"}
         for place, (path, kind) in enumerate(kinds.items())
     ]
-    activation = activation or torch.nn.Identity()
-    has_bias = not isinstance(activation, torch.nn.Identity)
     modes = ("cls_token", "mean_tokens", "max_tokens", "mean_sqrt_len_tokens")
     files = {
         "modules.json": rows,
-        "sentence_bert_config.json": {"max_seq_length": max_length, "do_lower_case": False},
+        "sentence_bert_config.json": {"max_seq_length": max_length, "do_lower_case": lower},
         "1_Pooling/config.json": {
             "word_embedding_dimension": WIDTH,
             **{f"pooling_mode_{mode}": mode == pooling for mode in modes},
-        },
-        "2_Dense/config.json": {
-            "in_features": WIDTH,
-            "out_features": DIM,
-            "bias": has_bias,
-            "activation_function": f"{type(activation).__module__}.{type(activation).__name__}",
         },
     }
     for name, value in files.items():
         (folder / name).parent.mkdir(exist_ok=True)
         (folder / name).write_text(json.dumps(value), encoding="utf-8")
+    return dense(folder, activation)
+
+
+def dense(folder: Path, activation: Any = None) -> Path:
+    """Writes ``2_Dense``: without a bias where it has no activation, as the published tower has it."""
+    activation = activation or torch.nn.Identity()
+    has_bias = not isinstance(activation, torch.nn.Identity)
     layer = torch.nn.Linear(WIDTH, DIM, bias=has_bias)
-    _stir(layer)
+    families.stir(layer)
+    (folder / "2_Dense").mkdir(exist_ok=True)
+    config = {
+        "in_features": WIDTH,
+        "out_features": DIM,
+        "bias": has_bias,
+        "activation_function": f"{type(activation).__module__}.{type(activation).__name__}",
+    }
+    (folder / "2_Dense" / "config.json").write_text(json.dumps(config), encoding="utf-8")
     tensors = {f"linear.{name}": tensor for name, tensor in layer.state_dict().items()}
     safetensors.torch.save_file(tensors, folder / "2_Dense" / "model.safetensors")
     return folder
@@ -106,8 +112,8 @@ def mclip(folder: Path) -> Path:
         pad_token_id=1,
     )
     body, layer = transformers.XLMRobertaModel(config), torch.nn.Linear(WIDTH, DIM)
-    _stir(body)
-    _stir(layer)
+    families.stir(body)
+    families.stir(layer)
     tensors = {f"transformer.{name}": tensor for name, tensor in body.state_dict().items()}
     tensors["transformer.embeddings.position_ids"] = torch.arange(514)[None]
     tensors |= {f"LinearTransformation.{name}": tensor for name, tensor in layer.state_dict().items()}

@@ -56,10 +56,20 @@ def _write(folder: Path, name: str, value: Any) -> None:
     (folder / name).write_text(json.dumps(value, ensure_ascii=False), encoding="utf-8")
 
 
+def stir(model: Any, seed: int = 0) -> None:
+    """Random weights under which inputs differ: the libraries' own start is so small that every text looks alike."""
+    torch.manual_seed(seed)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            noise = torch.randn_like(parameter)
+            if parameter.ndim > 1:
+                parameter.copy_(2 * noise / parameter[0].numel() ** 0.5)
+            else:  # biases, and the scales of norms around one
+                parameter.add_(0.1 * noise)
+
+
 def _save(folder: Path, model: Any, pictures: dict[str, Any]) -> Path:
-    torch.manual_seed(0)
-    for parameter in model.parameters():  # the library's own start is so small that every text looks alike
-        torch.nn.init.normal_(parameter, std=0.15)
+    stir(model)
     model.save_pretrained(folder)
     _write(folder, "preprocessor_config.json", pictures)
     return folder

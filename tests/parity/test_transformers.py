@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -41,23 +43,16 @@ class Pair:
 
     def tokens(self, texts: list[str]) -> dict[str, Any]:
         """As the family's model card calls its processor."""
+        if self.family == "siglip2":
+            # Trained on lower case, which transformers leaves to the caller for these repositories.
+            texts = [text.lower() for text in texts]
         if self.family.startswith("siglip"):
-            clean = _canonical if self.family == "siglip" else str.lower
-            # The published tokenizer drops case (and, for the first SigLIP, punctuation) in training; the classes of
-            # transformers 5 leave that to the caller, so the reference is given texts that are clean already.
-            texts = [clean(text) for text in texts]
             made = self.tokenizer(
                 texts, padding="max_length", max_length=64, truncation=True, return_tensors="pt"
             )
             return {"input_ids": made["input_ids"]}
         made = self.tokenizer(texts, padding=True, truncation=True, return_tensors="pt")
         return {name: made[name] for name in ("input_ids", "attention_mask")}
-
-
-def _canonical(text: str) -> str:
-    import string
-
-    return " ".join(text.lower().translate(str.maketrans("", "", string.punctuation)).split())
 
 
 @pytest.fixture(scope="module", params=list(FAMILIES))
@@ -105,7 +100,7 @@ def test_vectors_of_pictures_are_equal(pair: Pair) -> None:
     expected = normalize(features.pooler_output.numpy())
     ours = pair.ours.encode_prepared([pair.ours.prepare(image) for image in images])
     np.testing.assert_allclose(ours, expected, atol=1e-5)
-    assert _spread(ours) > 1e-3
+    assert _spread(ours) > 0.005
 
 
 def test_vectors_of_texts_are_equal(pair: Pair) -> None:
@@ -114,7 +109,46 @@ def test_vectors_of_texts_are_equal(pair: Pair) -> None:
         features = pair.model.get_text_features(**pair.tokens(texts))
     ours = pair.ours.encode_texts(texts)
     np.testing.assert_allclose(ours, normalize(features.pooler_output.numpy()), atol=1e-5)
-    assert _spread(ours) > 1e-3
+    assert _spread(ours) > 0.005
+
+
+def test_older_vocabulary_files_serve_as_well(pair: Pair, tmp_path: Path) -> None:
+    """vocab.json and merges.txt, vocab.txt, sentencepiece.bpe.model: what repositories had before tokenizer.json."""
+    older = {
+        "clip": ("vocab.json", "merges.txt"),
+        "chinese_clip": ("vocab.txt",),
+        "siglip": ("spiece.model",),
+    }
+    if pair.family not in older:
+        pytest.skip("published with tokenizer.json")
+    for name in (*older[pair.family], "tokenizer_config.json", "config.json", "preprocessor_config.json"):
+        shutil.copy(pair.folder / name, tmp_path)
+    shutil.copy(pair.folder / "model.safetensors", tmp_path)
+    ours = load_encoder(tmp_path)
+    texts = [*SENTENCES, *AWKWARD[2:]]
+    np.testing.assert_array_equal(ours.encode_texts(texts), pair.ours.encode_texts(texts))
+    # Nor do the settings have to say what is padded with, which the tower of SigLIP sees.
+    settings = json.loads((tmp_path / "tokenizer_config.json").read_text(encoding="utf-8"))
+    del settings["pad_token"]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps(settings), encoding="utf-8")
+    np.testing.assert_array_equal(load_encoder(tmp_path).encode_texts(texts), pair.ours.encode_texts(texts))
+
+
+def test_weights_in_parts_and_pickles_are_the_same_weights(pair: Pair, tmp_path: Path) -> None:
+    folder = tmp_path / pair.family
+    shutil.copytree(pair.folder, folder)
+    (folder / "model.safetensors").unlink()
+    pair.model.save_pretrained(folder, max_shard_size="40KB")
+    assert (folder / "model.safetensors.index.json").is_file()
+    parts = load_encoder(folder)
+    expected = pair.ours.encode_texts(SENTENCES)
+    np.testing.assert_array_equal(parts.encode_texts(SENTENCES), expected)
+    for file in folder.glob("model*.safetensors*"):
+        file.unlink()
+    torch.save(pair.model.state_dict(), folder / "pytorch_model.bin")
+    pickled = load_encoder(folder)
+    np.testing.assert_array_equal(pickled.encode_texts(SENTENCES), expected)
+    assert pickled.fingerprint.revision != parts.fingerprint.revision
 
 
 def _spread(vectors: Floats) -> float:

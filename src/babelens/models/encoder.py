@@ -110,7 +110,7 @@ class TwoTowerEncoder:
         parts = [np.empty((0, tower.dim), dtype=np.float32)]
         for start in range(0, len(pixels), tower.batch):
             batch = np.stack(pixels[start : start + tower.batch])
-            parts.append(forward(tower.preprocess.standardize(batch)))
+            parts.append(_sound(forward(tower.preprocess.standardize(batch)), tower))
         return normalize(np.concatenate(parts))
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
@@ -122,7 +122,7 @@ class TwoTowerEncoder:
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         for start in range(0, len(order), tower.batch):
             rows = order[start : start + tower.batch]
-            result[rows] = forward(*self._tokenizer([texts[row] for row in rows]))
+            result[rows] = _sound(forward(*self._tokenizer([texts[row] for row in rows])), tower)
         return normalize(result)
 
     def _load_text(self) -> TextForward:
@@ -138,3 +138,13 @@ class TwoTowerEncoder:
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return self.text_tower.tokenizer()
+
+
+def _sound(vectors: Floats, tower: ImageTower | TextTower) -> Floats:
+    """The vectors. Raises :class:`WeightsUnavailableError` where weights were NaN: no input leads to that otherwise."""
+    if np.isfinite(vectors).all():
+        return vectors
+    raise WeightsUnavailableError(
+        f"{' or '.join(map(str, tower.files))} is damaged: the vectors it gives are not numbers.",
+        hint="Fetch the model again; `babelens models check` tells whether it is sound.",
+    )

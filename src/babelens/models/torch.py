@@ -14,9 +14,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
-import numpy as np
-
-from ..errors import MissingExtraError, WeightsUnavailableError
+from ..errors import BabelensError, MissingExtraError, WeightsUnavailableError
 from ..vectors import Floats
 from .towers import ImageForward, TextForward, Tokens
 
@@ -69,7 +67,13 @@ def device() -> Any:
     torch = import_torch()
     wanted = os.environ.get(DEVICE_VARIABLE)
     if wanted:
-        return torch.device(wanted)
+        try:
+            return torch.empty(0, device=wanted).device
+        except Exception as error:  # each kind of device has its own ways to be absent
+            raise BabelensError(
+                f"{DEVICE_VARIABLE} names {wanted!r}, which is not here: {str(error).splitlines()[0]}",
+                hint="Names are cpu, cuda, cuda:1 and mps; without it the best there is will be taken.",
+            ) from error
     if torch.cuda.is_available():
         return torch.device("cuda")
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
@@ -96,7 +100,7 @@ def image_forward(module: Any) -> ImageForward:
     def forward(pixels: Floats) -> Floats:
         tensor = torch.from_numpy(pixels).to(device(), memory_format=torch.channels_last)
         with torch.inference_mode(), _autocast():
-            return _finite(module(tensor))
+            return _array(module(tensor))
 
     return forward
 
@@ -109,18 +113,20 @@ def text_forward(module: Any) -> TextForward:
     def forward(ids: Tokens, mask: Tokens) -> Floats:
         tensors = (torch.from_numpy(array).to(device()) for array in (ids, mask))
         with torch.inference_mode(), _autocast():
-            return _finite(module(*tensors))
+            try:
+                return _array(module(*tensors))
+            except IndexError as error:  # of an embedding
+                raise WeightsUnavailableError(
+                    f"The text tower knows no id as high as {ids.max()}, or no text as long as {ids.shape[1]} ids: its "
+                    "tokenizer and its weights do not belong together.",
+                    hint="Fetch the model again, or put its own tokenizer beside its weights.",
+                ) from error
 
     return forward
 
 
-def _finite(result: Any) -> Floats:
+def _array(result: Any) -> Floats:
     vectors: Floats = result.float().cpu().numpy()
-    if not np.isfinite(vectors).all():
-        raise WeightsUnavailableError(
-            "The model gives vectors that are not numbers: its weights are damaged.",
-            hint="Fetch it again; `babelens models check` tells whether it is sound.",
-        )
     return vectors
 
 
@@ -168,8 +174,17 @@ def find_weights(folder: Path, *names: str) -> tuple[Path, ...]:
     for name in names:
         index = folder / f"{name}.index.json"
         if index.is_file():
-            parts = json.loads(index.read_text(encoding="utf-8"))["weight_map"].values()
-            return tuple(folder / part for part in sorted(set(parts)))
+            try:
+                listed = set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+            except (AttributeError, KeyError, TypeError, ValueError) as error:
+                raise WeightsUnavailableError(f"{index} lists no files of weights: {error!r}.") from error
+            parts = tuple(folder / part for part in sorted(listed))
+            for part in parts:
+                if not part.is_file():
+                    raise WeightsUnavailableError(
+                        f"{part} is missing, though {index.name} names it.", hint="Fetch the model again."
+                    )
+            return parts
         if (folder / name).is_file():
             return (folder / name,)
     raise WeightsUnavailableError(
@@ -202,6 +217,25 @@ def read_weights(files: tuple[Path, ...]) -> dict[str, Any]:
     return tensors
 
 
+# Buffers that older versions saved and newer ones compute, and the pooler of BERT, which no tower uses.
+_LEFT_OVER: Final = ("position_ids", "pooler.dense.weight", "pooler.dense.bias")
+
+
+def _check_header(file: Path) -> None:
+    """Safetensors say how long they are. Raises :class:`WeightsUnavailableError` that names the file."""
+    if file.suffix != ".safetensors":
+        return
+    from safetensors import safe_open
+
+    try:
+        with safe_open(file, "numpy"):
+            pass
+    except Exception as error:  # of safetensors, or of the system
+        raise WeightsUnavailableError(
+            f"{file} is damaged or incomplete: {error}", hint="Fetch the model again."
+        ) from error
+
+
 def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] = ()) -> Any:
     """A model of transformers in float32, with every one of its weights from the folder.
 
@@ -209,10 +243,17 @@ def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] =
 
     Raises :class:`WeightsUnavailableError` that names what is damaged, missing, left over, or of another shape.
     """
+    for file in find_weights(folder, *WEIGHTS):
+        _check_header(file)
     with quiet_transformers() as transformers:
         try:
             model, told = getattr(transformers, model_class).from_pretrained(
-                folder, local_files_only=True, output_loading_info=True, dtype=import_torch().float32
+                folder,
+                local_files_only=True,
+                output_loading_info=True,
+                ignore_mismatched_sizes=True,  # told below instead, by name
+                weights_only=True,
+                dtype=import_torch().float32,
             )
         except (
             Exception
@@ -221,8 +262,7 @@ def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] =
                 f"{folder} cannot be loaded as a {model_class}: {error}", hint="Fetch the model again."
             ) from error
     mismatched = [key[0] if isinstance(key, tuple) else key for key in told["mismatched_keys"]]
-    # Buffers that older versions saved and newer ones compute.
-    extra = [key for key in told["unexpected_keys"] if not key.endswith(".position_ids")]
+    extra = [key for key in told["unexpected_keys"] if not key.endswith(_LEFT_OVER)]
     missing = [key for key in told["missing_keys"] if not (unused and key.startswith(unused))]
     _complain(folder, sorted(missing), sorted(extra), sorted(mismatched))
     return model

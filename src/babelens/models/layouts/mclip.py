@@ -29,6 +29,10 @@ def read(folder: Path) -> Towers:
     """The text tower of a folder."""
     config = read_json(folder / "config.json")
     base = str(config.get("modelBase", "")).lower()
+    if not isinstance(config.get("numDims"), int):
+        raise WeightsUnavailableError(
+            f"{folder / 'config.json'} does not say numDims, the size of the vectors."
+        )
     family = next((row for part, row in _BASES.items() if part in base), None)
     if family is None:
         raise WeightsUnavailableError(
@@ -40,7 +44,7 @@ def read(folder: Path) -> Towers:
     return Towers(
         None,
         TextTower(
-            int(config["numDims"]),
+            config["numDims"],
             partial(read_tokenizer, folder, max_length=512),
             files,
             runtime.runtime(),

@@ -14,6 +14,7 @@ FILE: Final = "preprocessor_config.json"
 _COMBINED: Final = (
     "processor_config.json"  # where transformers 5 saves the same table, beside that of the tokenizer
 )
+_STEPS: Final = frozenset({"do_resize", "do_center_crop", "do_rescale", "do_normalize", "do_convert_rgb"})
 _NAMES: Final = {number: name for name, number in INTERPOLATION.items()}
 
 
@@ -70,8 +71,9 @@ def _parse(raw: Mapping[str, Any]) -> Preprocess:
     for step in ("do_resize", "do_rescale"):
         if not raw.get(step, True):
             raise ValueError(f"{step} is false")
-    if raw.get("do_pad"):
-        raise ValueError("do_pad is true")
+    for step, wanted in raw.items():
+        if step.startswith("do_") and wanted and step not in _STEPS:
+            raise ValueError(f"{step} is true")
     if abs(raw.get("rescale_factor", 1 / 255) * 255 - 1) > 1e-6:
         raise ValueError(f"rescale_factor is {raw['rescale_factor']}, not 1/255")
     resample = raw.get("resample", INTERPOLATION["bicubic"])
@@ -80,8 +82,8 @@ def _parse(raw: Mapping[str, Any]) -> Preprocess:
     size, rule = _resize(raw)
     # Towers trained on plain values in 0..1 (MobileCLIP) have no statistics.
     normalize = raw.get("do_normalize", True)
-    mean = _three(raw["image_mean"]) if normalize else (0.0, 0.0, 0.0)
-    std = _three(raw["image_std"]) if normalize else (1.0, 1.0, 1.0)
+    mean = _three(raw, "image_mean") if normalize else (0.0, 0.0, 0.0)
+    std = _three(raw, "image_std") if normalize else (1.0, 1.0, 1.0)
     return Preprocess(size, rule, mean, std, _NAMES[resample])
 
 
@@ -100,16 +102,16 @@ def _resize(raw: Mapping[str, Any]) -> tuple[int, str]:
 
 
 def _square(size: Any, name: str) -> int:
-    sides = (
-        {size}
-        if isinstance(size, int)
-        else {size[key] for key in ("height", "width", "shortest_edge") if key in size}
-    )
-    if len(sides) != 1:
+    named = size if isinstance(size, dict) else {"height": size}
+    sides = {named[key] for key in ("height", "width", "shortest_edge") if key in named}
+    if len(sides) != 1 or not all(isinstance(side, int) for side in sides):
         raise ValueError(f"{name} is {size}, not one side")
     return int(sides.pop())
 
 
-def _three(values: Any) -> Triple:
+def _three(raw: Mapping[str, Any], name: str) -> Triple:
+    values = raw[name]
+    if not isinstance(values, list) or len(values) != 3:
+        raise ValueError(f"{name} is {values}, not one value a colour")
     red, green, blue = values
     return float(red), float(green), float(blue)

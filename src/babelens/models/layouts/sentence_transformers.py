@@ -24,6 +24,7 @@ from .preprocessor_config import read_json, read_json_list
 from .tokenizer_config import read_tokenizer
 
 ONNX_FILE: Final = "onnx/model.onnx"
+_MOST: Final = 512  # ids of a text, where nothing says otherwise
 
 Pooling = Literal["mean", "cls", "max"]
 
@@ -54,6 +55,7 @@ class Modules:
     dense: tuple[Dense, ...]
     dim: int
     max_length: int
+    clean: str
 
 
 def read(folder: Path) -> Towers:
@@ -93,7 +95,9 @@ def _towers(
         else runtime.find_weights(modules.transformer, *runtime.WEIGHTS)
     )
     dense = tuple(runtime.find_weights(layer.folder, *runtime.WEIGHTS)[0] for layer in modules.dense)
-    tokenizer = partial(read_tokenizer, modules.transformer, max_length=modules.max_length)
+    tokenizer = partial(
+        read_tokenizer, modules.transformer, max_length=modules.max_length, clean=modules.clean
+    )
     tower = TextTower(
         modules.dim,
         tokenizer,
@@ -107,25 +111,40 @@ def _towers(
 
 
 def _clip_folder(folder: Path) -> Path | None:
-    for row in read_json_list(folder / "modules.json"):
-        if _kind(row) == "CLIPModel":
-            return folder / str(row["path"])
-    return None
+    """The folder of a CLIP that needs nothing but normalising after it."""
+    first, *others = _read_rows(folder) or [("", folder)]
+    whole = first[0] == "CLIPModel" or (
+        first[0] == "Transformer"
+        and read_json(first[1] / "config.json").get("model_type") in transformers.FAMILIES
+    )
+    if not whole:
+        return None
+    for kind, _ in others:
+        if kind != "Normalize":
+            raise WeightsUnavailableError(
+                f"{folder / 'modules.json'} puts a {kind} behind a CLIP, which Babelens does not know."
+            )
+    return first[1]
 
 
-def _kind(row: Mapping[str, Any]) -> str:
-    return str(row["type"]).rsplit(".", 1)[-1]
+def _read_rows(folder: Path) -> list[tuple[str, Path]]:
+    """The kind of each module and its folder."""
+    path = folder / "modules.json"
+    try:
+        return [(str(row["type"]).rsplit(".", 1)[-1], folder / row["path"]) for row in read_json_list(path)]
+    except KeyError as error:
+        raise WeightsUnavailableError(f"{path} lists a module without its {error}.") from error
 
 
 def _read_modules(folder: Path) -> Modules:
     """Raises :class:`WeightsUnavailableError` for a module that Babelens does not know."""
     transformer, pooling, dense = folder, None, []
     dim = 0
-    for row in read_json_list(folder / "modules.json"):
-        path, kind = folder / row["path"], _kind(row)
+    config: dict[str, Any] = {}
+    for kind, path in _read_rows(folder):
         if kind == "Transformer":
-            transformer = path
-            dim = int(_width(read_json(path / "config.json")))
+            transformer, config = path, read_json(path / "config.json")
+            dim = _number(path / "config.json", config, "hidden_size", "dim")  # DistilBERT calls it dim
         elif kind == "Pooling":
             pooling = _read_pooling(path / "config.json")
         elif kind == "Dense":
@@ -138,13 +157,27 @@ def _read_modules(folder: Path) -> Modules:
             )
     if pooling is None:
         raise WeightsUnavailableError(f"{folder / 'modules.json'} lists no Pooling.")
-    settings = transformer / "sentence_bert_config.json"
-    length = read_json(settings).get("max_seq_length") if settings.is_file() else None
-    return Modules(transformer, pooling, tuple(dense), dim, int(length or 512))
+    file = transformer / "sentence_bert_config.json"
+    settings = read_json(file) if file.is_file() else {}
+    length = min(int(settings.get("max_seq_length") or _MOST), _positions(config))
+    return Modules(
+        transformer, pooling, tuple(dense), dim, length, "lower" if settings.get("do_lower_case") else ""
+    )
 
 
-def _width(config: Mapping[str, Any]) -> int:
-    return int(config.get("hidden_size") or config["dim"])  # DistilBERT calls it dim
+def _positions(config: Mapping[str, Any]) -> int:
+    """How long a text the transformer can take. RoBERTa and its kin count from behind the padding's id."""
+    shifted = str(config.get("model_type")).endswith(("roberta", "mpnet", "camembert"))
+    used = int(config.get("pad_token_id", 1)) + 1 if shifted else 0
+    return int(config.get("max_position_embeddings", _MOST + used)) - used
+
+
+def _number(path: Path, config: Mapping[str, Any], *names: str) -> int:
+    """The first of some settings. Raises :class:`WeightsUnavailableError` that names the file."""
+    for name in names:
+        if isinstance(config.get(name), int):
+            return int(config[name])
+    raise WeightsUnavailableError(f"{path} does not say {' or '.join(names)}.")
 
 
 def _read_pooling(path: Path) -> Pooling:
@@ -166,7 +199,8 @@ def _read_dense(folder: Path) -> Dense:
         raise WeightsUnavailableError(
             f"{folder / 'config.json'} asks for {name}; known are {', '.join(_ACTIVATIONS)}."
         )
-    return Dense(folder, int(config["out_features"]), bool(config.get("bias", True)), _ACTIVATIONS[name])
+    width = _number(folder / "config.json", config, "out_features")
+    return Dense(folder, width, bool(config.get("bias", True)), _ACTIVATIONS[name])
 
 
 # -- on PyTorch ----------------------------------------------------------------------------------------------

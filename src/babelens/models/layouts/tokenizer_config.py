@@ -24,12 +24,12 @@ def read_tokenizer(
     stated = config.get("model_max_length")
     if isinstance(stated, int) and 0 < stated < max_length:
         max_length = stated
-    named = (
-        config.get("pad_token") or (read_json(special) if special.is_file() else {}).get("pad_token") or pad
-    )
     file = folder / "tokenizer.json"
+    content, own = (file.read_bytes(), None) if file.is_file() else _converted(folder)
+    listed = read_json(special) if special.is_file() else {}
+    named = config.get("pad_token") or listed.get("pad_token") or own or pad
     return SubwordTokenizer(
-        file.read_bytes() if file.is_file() else _converted(folder),
+        content,
         max_length=max_length,
         pad=named["content"] if isinstance(named, Mapping) else named,
         pad_to_max=pad_to_max,
@@ -39,7 +39,8 @@ def read_tokenizer(
     )
 
 
-def _converted(folder: Path) -> bytes:
+def _converted(folder: Path) -> tuple[bytes, str | None]:
+    """The content of a ``tokenizer.json``, and the padding token."""
     known = ("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
     # transformers makes an empty vocabulary, in silence, of what is not there; vocab.json alone is half of one.
     alone = (folder / "vocab.json").is_file() and not (folder / "merges.txt").is_file()
@@ -60,7 +61,7 @@ def _converted(folder: Path) -> bytes:
                 hint="Put the tokenizer.json of the same model beside it.",
             ) from error
     text: str = backend.to_str()
-    return text.encode()
+    return text.encode(), tokenizer.pad_token
 
 
 def _from_sentencepiece(tokenizer: Any) -> Any:

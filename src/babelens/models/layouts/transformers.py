@@ -20,14 +20,18 @@ from .tokenizer_config import read_tokenizer
 class Family:
     """``model`` is the class in transformers. ``dim`` reads the size of the shared space from the configuration.
 
-    ``text_max`` and ``pad_to_max`` are how texts were cut and padded in training; ``masked`` whether the text tower was
-    told which ids are padding; ``clean`` what happened to texts before (see :class:`.subwords.SubwordTokenizer`).
+    ``vocabulary`` is what transformers takes where the configuration does not say, as many do not. ``text_max`` and
+    ``pad_to_max`` are how texts were cut and padded in training, ``pad`` with what where the tokenizer's files do not
+    say; ``masked`` whether the text tower was told which ids are padding; ``clean`` what happened to texts before (see
+    :class:`.subwords.SubwordTokenizer`).
     """
 
     model: str
     dim: Callable[[Mapping[str, Any]], int]
+    vocabulary: int
     text_max: int
     pad_to_max: bool = False
+    pad: str | None = None
     masked: bool = True
     clean: str = ""
 
@@ -43,13 +47,18 @@ def _hidden(config: Mapping[str, Any]) -> int:
 
 
 FAMILIES: Final[dict[str, Family]] = {
-    "clip": Family("CLIPModel", _projection, 77),
-    "chinese_clip": Family("ChineseCLIPModel", _projection, 52),
-    "altclip": Family("AltCLIPModel", _projection, 77),
-    # Trained on lower-case text without punctuation, which the tokenizer of transformers 5 no longer sees to.
-    "siglip": Family("SiglipModel", _hidden, 64, pad_to_max=True, masked=False, clean="canonicalize"),
-    # Lower case; its tokenizer.json is that of Gemma, which keeps case.
-    "siglip2": Family("SiglipModel", _hidden, 64, pad_to_max=True, masked=False, clean="lower"),
+    "clip": Family("CLIPModel", _projection, 49408, 77),
+    "chinese_clip": Family("ChineseCLIPModel", _projection, 30522, 52),
+    "altclip": Family("AltCLIPModel", _projection, 250002, 77),
+    # Trained on lower-case text without punctuation: SiglipTokenizer does that in Python, so no tokenizer.json has to.
+    "siglip": Family(
+        "SiglipModel", _hidden, 32000, 64, pad_to_max=True, pad="</s>", masked=False, clean="canonicalize"
+    ),
+    # Trained on lower case, but the tokenizer of its repositories is Gemma's, which keeps capitals, and transformers
+    # 5.23 leaves them to the caller.
+    "siglip2": Family(
+        "SiglipModel", _hidden, 32000, 64, pad_to_max=True, pad="<pad>", masked=False, clean="lower"
+    ),
 }
 
 
@@ -65,10 +74,17 @@ def read(folder: Path) -> Towers:
     image, text = (cache(partial(_tower, model, side, family.masked)) for side in ("image", "text"))
     texts = config.get("text_config", {})
     length = int(texts.get("max_position_embeddings", family.text_max))
+    preprocess = read_preprocess(folder)
+    side = config.get("vision_config", {}).get("image_size", 224)  # of every family, where it does not say
+    if preprocess.size != side:
+        raise WeightsUnavailableError(
+            f"The pictures of {folder} are made {preprocess.size} pixels wide and its tower takes {side}.",
+            hint="config.json and preprocessor_config.json belong to different models: fetch the model again.",
+        )
     return Towers(
         ImageTower(
             family.dim(config),
-            read_preprocess(folder),
+            preprocess,
             files,
             runtime.runtime(),
             lambda: runtime.image_forward(image()),
@@ -81,12 +97,13 @@ def read(folder: Path) -> Towers:
                 folder,
                 max_length=min(family.text_max, length),
                 pad_to_max=family.pad_to_max,
+                pad=family.pad,
                 clean=family.clean,
             ),
             files,
             runtime.runtime(),
             lambda: runtime.text_forward(text()),
-            vocabulary=texts.get("vocab_size"),
+            vocabulary=int(texts.get("vocab_size", family.vocabulary)),
             module=text,
         ),
     )
@@ -100,7 +117,7 @@ def family_name(folder: Path, config: Mapping[str, Any]) -> str:
             f"{folder / 'config.json'} describes a {name!r} model, which Babelens does not know.",
             hint=f"Known are {', '.join((*FAMILIES, mclip.MODEL_TYPE))}.",
         )
-    if name == "siglip2" and "num_patches" in config.get("vision_config", {}):
+    if name == "siglip2":
         raise WeightsUnavailableError(
             f"{folder} is the variant of SigLIP 2 for pictures of any shape (NaFlex), which Babelens cannot run.",
             hint="Take one of a fixed size, such as google/siglip2-base-patch16-256.",
