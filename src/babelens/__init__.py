@@ -25,6 +25,7 @@ from .errors import (
     DatasetError,
     EncoderMismatchError,
     FilterError,
+    IncompleteReindexError,
     InvalidQueryError,
     MalformedDataError,
     MissingExtraError,
@@ -58,12 +59,15 @@ if TYPE_CHECKING:
         CollectionInfo,
         ExportReport,
         IndexInfo,
+        PendingReindex,
+        ReindexReport,
         VerifyReport,
         resolve_collection_path,
     )
     from .encoding import encode_image, encode_text
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
+    from .search import ResultChanges
 
 _LAZY = {
     "Collection": "collection",
@@ -73,6 +77,9 @@ _LAZY = {
     "ImageEncoder": "models.protocols",
     "IndexInfo": "collection",
     "ModelInfo": "models.registry",
+    "PendingReindex": "collection",
+    "ReindexReport": "collection",
+    "ResultChanges": "search",
     "TextEncoder": "models.protocols",
     "VerifyReport": "collection",
     "encode_image": "encoding",
@@ -101,6 +108,7 @@ __all__ = [
     "FilterError",
     "Hit",
     "ImageEncoder",
+    "IncompleteReindexError",
     "IndexInfo",
     "IngestReport",
     "InvalidQueryError",
@@ -109,8 +117,11 @@ __all__ = [
     "MalformedDataError",
     "MissingExtraError",
     "ModelInfo",
+    "PendingReindex",
     "Query",
     "Reason",
+    "ReindexReport",
+    "ResultChanges",
     "SearchResult",
     "Skip",
     "Source",

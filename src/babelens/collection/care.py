@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import CollectionError
 from ..types import EncoderFingerprint, Modality
 from ..vectors import Floats
+from .reindex import PendingReindex, pending
 
 if TYPE_CHECKING:
     from ..search import FreshIndex, Searcher
@@ -38,7 +39,10 @@ class IndexInfo:
 
 @dataclass(frozen=True, slots=True)
 class CollectionInfo:
-    """What a collection holds. ``files`` counts by status, ``texts`` by language; sizes are in bytes."""
+    """What a collection holds. ``files`` counts by status, ``texts`` by language; sizes are in bytes.
+
+    ``reindex`` is a change of the encoder that was begun and has not switched yet.
+    """
 
     path: str
     items: int
@@ -54,6 +58,7 @@ class CollectionInfo:
     catalog_bytes: int
     index_bytes: int
     created: str | None
+    reindex: PendingReindex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +153,7 @@ def info(
         catalog_bytes=_bytes_of(catalog.folder.glob("catalog.db*")),
         index_bytes=_bytes_of(catalog.folder.glob("indexes/*")),
         created=catalog.get_setting("created"),
+        reindex=pending(catalog),
     )
 
 

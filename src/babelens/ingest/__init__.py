@@ -7,10 +7,12 @@ pictures.py  pixels to vectors to the catalog
 texts.py     captions and their vectors
 datasets.py  captions files
 report.py    what to tell the user
+reencode.py  new vectors for what is there, when the encoder changes
 """
 
 from __future__ import annotations
 
+from .reencode import Reencoded, reencode
 from .run import ingest
 
-__all__ = ["ingest"]
+__all__ = ["Reencoded", "ingest", "reencode"]
