@@ -120,6 +120,6 @@ def _kept(collection: Collection) -> str:
     if pending is None:
         return "The switch is done or was never begun; what is left to tidy, the next command that writes tidies."
     return (
-        f"{pending.encoded:,} of {pending.total:,} vectors of {printable(pending.model)} are kept, and searches go on as before.\n"
-        "Run the same command again to go on from here."
+        f"{pending.encoded:,} of {pending.total:,} vectors of {printable(pending.model)} are kept. "
+        "Searches go on as before.\nRun the same command again to go on from here."
     )

@@ -92,7 +92,7 @@ def reindex(
     progress: Progress,
 ) -> ReindexReport:
     """Encodes, compares and switches; see :meth:`Collection.reindex`. The writer's lock is held."""
-    from ..ingest import reencode
+    from ..ingest.reencode import reencode
     from ..search.changes import compare_results
 
     started = time.monotonic()

@@ -4,6 +4,7 @@ has the collection open notices: vectors of two encoders are never compared."""
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -36,6 +37,7 @@ class Space:
         self._model = model
         self._loaded: Encoder | None = None
         self._next: Encoder | None = None
+        self._loading = threading.Lock()
         self._searcher: Searcher | None = None
         recorded = self.recorded()
         if model is not None and recorded is not None:
@@ -60,7 +62,13 @@ class Space:
 
     def encoder(self) -> Encoder:
         """The collection's encoder, loaded when first asked for, and again when it was changed."""
-        return self._encoder_of(self.recorded())
+        while True:
+            recorded = self.recorded()
+            try:
+                return self._encoder_of(recorded)
+            except EncoderMismatchError:
+                if self.recorded() == recorded:
+                    raise
 
     @contextmanager
     def changing_to(self, encoder: Encoder) -> Iterator[None]:
@@ -69,21 +77,34 @@ class Space:
         try:
             yield
         finally:
-            if self.recorded() == encoder.fingerprint:
-                self._loaded = encoder
-            self._next = None
+            with self._loading:
+                if self.recorded() == encoder.fingerprint:
+                    self._loaded = encoder
+                self._next = None
 
     def _encoder_of(self, recorded: EncoderFingerprint | None) -> Encoder:
         """The encoder with this fingerprint, or the one to make the first vectors with when nothing is recorded."""
+        return self._at_hand(recorded) or self._load(recorded)
+
+    def _at_hand(self, recorded: EncoderFingerprint | None) -> Encoder | None:
         for encoder in (self._loaded, self._next):
             if encoder is not None and recorded in (None, encoder.fingerprint):
                 return encoder
-        encoder = self._load_named() if self._model is None else load(self._model)
-        if self._model is not None and recorded not in (None, encoder.fingerprint):
-            encoder = self._load_named()  # the collection was given another encoder since it was opened
-        self._check(encoder, recorded)
-        self._loaded = encoder
-        return encoder
+        return None
+
+    def _load(self, recorded: EncoderFingerprint | None) -> Encoder:
+        with self._loading:
+            known = self._at_hand(recorded)
+            if known is not None:
+                return known
+            if recorded != self.recorded():  # a search that began before the switch: it will be asked again
+                raise EncoderMismatchError(f"The encoder of {self._path} was changed.", hint="Search again.")
+            encoder = self._load_named() if self._model is None else load(self._model)
+            if self._model is not None and recorded not in (None, encoder.fingerprint):
+                encoder = self._load_named()  # the collection was given another encoder since it was opened
+            self._check(encoder, recorded)
+            self._loaded = encoder
+            return encoder
 
     def _load_named(self) -> Encoder:
         """The encoder by the name that the catalog has of it."""

@@ -12,7 +12,6 @@ reencode.py  new vectors for what is there, when the encoder changes
 
 from __future__ import annotations
 
-from .reencode import Reencoded, reencode
 from .run import ingest
 
-__all__ = ["Reencoded", "ingest", "reencode"]
+__all__ = ["ingest"]
