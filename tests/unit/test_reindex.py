@@ -6,6 +6,7 @@ import shutil
 import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,12 +15,18 @@ from PIL import Image
 
 from babelens.collection import Collection, ReindexReport
 from babelens.collection import reindex as reindex_module
-from babelens.errors import CollectionError, EncoderMismatchError, IncompleteReindexError, InvalidQueryError
+from babelens.errors import (
+    CollectionError,
+    EncoderMismatchError,
+    IncompleteReindexError,
+    InvalidQueryError,
+    StorageFullError,
+)
 from babelens.ingest import reencode
 from babelens.search import upkeep
 from babelens.storage import Catalog
 from babelens.types import EncoderFingerprint
-from babelens.vectors import Floats
+from babelens.vectors import Floats, Ids
 from tests.conftest import COLOURS, FakeEncoder, OtherEncoder
 
 PROBES = 1  # pictures and texts encoded to see that the encoder works
@@ -338,6 +345,33 @@ def test_what_a_run_that_died_after_the_switch_left_goes_with_the_next_writer(
         assert again.verify().ok
 
 
+class FullDisk(Catalog):
+    """A catalog whose disk is full from the third batch of vectors on."""
+
+    left = 2
+
+    def put_vectors(self, *arguments: Any, **options: Any) -> Ids:
+        self.left -= 1
+        if self.left < 0:
+            raise StorageFullError("No space is left.")
+        return super().put_vectors(*arguments, **options)
+
+
+def test_a_full_disk_keeps_what_was_committed(
+    collection: Collection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reencode, "_ENCODE", 2)
+    monkeypatch.setattr(reencode, "_COMMIT_SECONDS", 0.0)
+    with (
+        Collection(collection.path, FullDisk.open(collection.path), model=FakeEncoder()) as full,
+        pytest.raises(StorageFullError),
+    ):
+        full.reindex(OtherEncoder())
+    assert best(collection, "red") == "red"
+    assert len(vectors(collection, OtherEncoder())) == 4
+    assert collection.reindex(OtherEncoder()).pictures == 4
+
+
 # -- pictures that cannot be read --------------------------------------------------------------------------
 
 
@@ -431,7 +465,10 @@ def test_a_picture_without_a_direction_does_not_cost_the_others_theirs(collectio
     assert (report.pictures, report.lost) == (7, 1)
 
 
-def test_imported_vectors_are_encoded_where_there_is_a_picture(tmp_path: Path, pictures: Path) -> None:
+def test_imported_vectors_are_encoded_where_there_is_a_picture(
+    tmp_path: Path, pictures: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(pictures)  # a name alone may be of any folder, and is not looked for in this one
     ids = [str(pictures / "red.png"), str(pictures / "gone.png"), "red.png", "https://example.org/red.png"]
     with Collection.open(tmp_path / "c") as collection:
         collection.import_vectors(np.eye(4, 9), ids, encoder="clip-from-elsewhere")

@@ -375,13 +375,13 @@ class Collection:
         Raises :class:`IncompleteReindexError`, and does not switch, when more than 1 % of the pictures cannot be read
         and not ``allow_missing``; :class:`CollectionLockedError`, :class:`StorageFullError`, and what loading raises.
         """
+        encoder, name = load(model), model_name(model)
         with self._catalog.writing():
-            encoder = load(model)
             with self._space.changing_to(encoder):
                 report = reindex(
                     self._catalog,
                     encoder,
-                    model_name(model),
+                    name,
                     current=self._space.recorded(),
                     allow_missing=allow_missing,
                     keep_old=keep_old,

@@ -192,7 +192,10 @@ def of_items(connection: sqlite3.Connection, encoder: int, item_ids: Iterable[st
 
 
 def of_texts(connection: sqlite3.Connection, encoder: int, rows: Iterable[int]) -> dict[int, Floats]:
-    sql = "SELECT text, vector FROM vectors WHERE text IN (SELECT value FROM json_each(?)) AND encoder = ?"
+    sql = """
+        SELECT texts.n, vectors.vector FROM texts CROSS JOIN vectors ON vectors.text = texts.n
+        WHERE texts.n IN (SELECT value FROM json_each(?)) AND vectors.encoder = ?
+    """
     found = connection.execute(sql, (_integers(rows), encoder)).fetchall()
     vectors = decode([blob for _, blob in found], dim_of(connection, encoder))
     return {text: vector for (text, _), vector in zip(found, vectors, strict=True)}
