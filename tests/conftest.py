@@ -123,3 +123,22 @@ def sample_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no sample data: set BABELENS_TEST_DATA to a folder that holds coco51/ and flickr8k/")
     return folder
+
+
+class OtherEncoder(FakeEncoder):
+    """Another space over the same pictures and words: their mean colour, as 5 numbers."""
+
+    def __init__(self, name: str = "other", revision: str = "1") -> None:
+        super().__init__(name, revision)
+        self.fingerprint = EncoderFingerprint(name, revision, "fake-8", 5)
+
+    def encode_prepared(self, pixels: Sequence[NDArray[np.uint8]]) -> Floats:
+        return _mean_colour(super().encode_prepared(pixels))
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        return _mean_colour(super().encode_texts(texts))
+
+
+def _mean_colour(vectors: Floats) -> Floats:
+    colours = vectors[:, :48].reshape(len(vectors), 16, 3).mean(axis=1)
+    return normalize(np.concatenate([colours, np.full((len(vectors), 2), 0.01)], axis=1))

@@ -26,6 +26,7 @@ from .errors import (
     EncoderMismatchError,
     ExportError,
     FilterError,
+    IncompleteReindexError,
     InvalidQueryError,
     MalformedDataError,
     MissingExtraError,
@@ -59,12 +60,15 @@ if TYPE_CHECKING:
         CollectionInfo,
         ExportReport,
         IndexInfo,
+        PendingReindex,
+        ReindexReport,
         VerifyReport,
         resolve_collection_path,
     )
     from .encoding import encode_image, encode_text
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
+    from .search import ResultChanges
 
 _LAZY = {
     "Collection": "collection",
@@ -74,6 +78,9 @@ _LAZY = {
     "ImageEncoder": "models.protocols",
     "IndexInfo": "collection",
     "ModelInfo": "models.registry",
+    "PendingReindex": "collection",
+    "ReindexReport": "collection",
+    "ResultChanges": "search",
     "TextEncoder": "models.protocols",
     "VerifyReport": "collection",
     "encode_image": "encoding",
@@ -103,6 +110,7 @@ __all__ = [
     "FilterError",
     "Hit",
     "ImageEncoder",
+    "IncompleteReindexError",
     "IndexInfo",
     "IngestReport",
     "InvalidQueryError",
@@ -111,8 +119,11 @@ __all__ = [
     "MalformedDataError",
     "MissingExtraError",
     "ModelInfo",
+    "PendingReindex",
     "Query",
     "Reason",
+    "ReindexReport",
+    "ResultChanges",
     "SearchResult",
     "Skip",
     "Source",

@@ -19,6 +19,7 @@
         ├── CollectionLockedError  another process is writing
         ├── CorruptCatalogError    the catalog is damaged; it is never overwritten
         ├── CorruptIndexError      a derived index file is damaged; it is rebuilt
+        ├── IncompleteReindexError too many pictures have no vector of the new encoder
         └── StorageFullError       no space left; everything committed before is kept
 
 The library raises these; only the command line and the HTTP service turn them into exit codes and statuses.
@@ -147,6 +148,10 @@ class CorruptCatalogError(CollectionError):
 
 
 class CorruptIndexError(CollectionError):
+    pass
+
+
+class IncompleteReindexError(CollectionError):
     pass
 
 

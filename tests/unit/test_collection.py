@@ -98,7 +98,7 @@ def test_a_file_is_no_collection_and_an_unknown_model_leaves_nothing_behind(tmp_
 def test_another_encoder_is_refused_with_advice(collection: Collection) -> None:
     with pytest.raises(EncoderMismatchError, match="made with fake") as caught:
         Collection.open(collection.path, model=FakeEncoder(revision="2"))
-    assert "new collection" in str(caught.value.hint)
+    assert "babelens reindex" in str(caught.value.hint)
 
 
 def test_an_encoder_that_is_not_here_leaves_words_and_stored_pictures_searchable(

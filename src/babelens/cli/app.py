@@ -37,6 +37,7 @@ COMMANDS: Final[dict[str, str]] = {
     "verify": "manage:verify",
     "remove": "manage:remove",
     "compact": "manage:compact",
+    "reindex": "reindex:reindex",
     "duplicates": "manage:duplicates",
     "export": "manage:export",
     "import": "index:import_",

@@ -167,7 +167,7 @@ def _print_report(report: IngestReport, collection: Collection, *, as_json: bool
         print_json(_report_fields(report, collection))
     else:
         click.echo(_summary(report))
-    _print_skipped(report.skipped)
+    print_skipped(report.skipped)
 
 
 def _report_fields(report: IngestReport, collection: Collection) -> dict[str, Any]:
@@ -209,7 +209,7 @@ def _summary(report: IngestReport) -> str:
     return f"{line} ({duration(report.seconds)}{rate})"
 
 
-def _print_skipped(skipped: tuple[Skip, ...]) -> None:
+def print_skipped(skipped: tuple[Skip, ...]) -> None:
     from .render import message, printable, shown_path
 
     if not skipped:

@@ -186,6 +186,10 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
         yield "runs on", printable(info.runtime)
         if info.runtime_why:
             yield "", printable(info.runtime_why)
+    if info.reindex is not None:
+        begun = info.reindex
+        share = f"{begun.encoded:,} of {begun.total:,} vectors"
+        yield "reindex", f"to {printable(begun.model)}: {share}, not switched yet"
     for modality, index in info.indexes.items():
         line = f"{printable(index.name)}, {index.vectors:,} vectors"
         if index.recall_at_10 is not None:

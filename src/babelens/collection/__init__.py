@@ -3,12 +3,15 @@
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
 from .paths import resolve_collection_path
+from .reindex import PendingReindex, ReindexReport
 
 __all__ = [
     "Collection",
     "CollectionInfo",
     "ExportReport",
     "IndexInfo",
+    "PendingReindex",
+    "ReindexReport",
     "VerifyReport",
     "resolve_collection_path",
 ]

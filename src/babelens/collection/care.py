@@ -14,6 +14,7 @@ import numpy as np
 from ..errors import CollectionError
 from ..types import EncoderFingerprint, Modality
 from ..vectors import Floats
+from .reindex import PendingReindex, pending
 
 if TYPE_CHECKING:
     from ..search import FreshIndex, Searcher
@@ -42,6 +43,7 @@ class CollectionInfo:
 
     ``runtime`` is what runs the encoder on this machine (None when the encoder is not here), ``runtime_why`` how it was
     chosen where there was a choice.
+    ``reindex`` is a change of the encoder that was begun and has not switched yet.
     """
 
     path: str
@@ -60,6 +62,7 @@ class CollectionInfo:
     catalog_bytes: int
     index_bytes: int
     created: str | None
+    reindex: PendingReindex | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +163,7 @@ def info(
         catalog_bytes=_bytes_of(catalog.folder.glob("catalog.db*")),
         index_bytes=_bytes_of(catalog.folder.glob("indexes/*")),
         created=catalog.get_setting("created"),
+        reindex=pending(catalog),
     )
 
 

@@ -2,31 +2,26 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Self, cast, get_args
+from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
 import numpy as np
 
 from ..errors import (
     CollectionError,
-    EncoderMismatchError,
     InvalidQueryError,
     UnknownItemError,
-    UnknownModelError,
 )
 from ..languages import get_language
-from ..models.registry import default_model, is_here, load_encoder
+from ..models.registry import is_here
 from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
 from ..types import (
     Caption,
     Comparison,
-    EncoderFingerprint,
     IngestReport,
     Item,
     Kind,
@@ -38,6 +33,8 @@ from ..types import (
 )
 from . import care
 from .paths import resolve_collection_path
+from .reindex import ReindexReport, clean_up, reindex
+from .space import Space, load, model_name
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -60,10 +57,7 @@ class Collection:
         self.path = path
         self._catalog = catalog
         self._model = model
-        self._encoder: Encoder | None = None
-        self._searcher: Searcher | None = None
-        if model is not None and self._recorded() is not None:
-            _ = self.encoder  # a mismatch shows at once
+        self._space = Space(path, catalog, model)
 
     @classmethod
     def open(
@@ -93,7 +87,7 @@ class Collection:
             )
         if create and not read_only and not (path / "catalog.db").exists():
             settings = {
-                "model": _model_name(model),
+                "model": model_name(model),
                 "metric": metric,
                 "created": datetime.now(UTC).isoformat(timespec="seconds"),
             }
@@ -122,73 +116,15 @@ class Collection:
     def __repr__(self) -> str:
         return f"Collection({str(self.path)!r})"
 
-    # -- encoder -------------------------------------------------------------------------------------------
-
     @property
     def encoder(self) -> Encoder:
-        """The collection's encoder, loaded when first asked for."""
-        if self._encoder is None:
-            encoder = self._load()
-            recorded = self._recorded()
-            if recorded is not None and encoder.fingerprint != recorded:
-                raise EncoderMismatchError(
-                    f"{self.path} was made with {_described(recorded)}; {_described(encoder.fingerprint)} cannot "
-                    "search or add to it, since their vectors do not compare.",
-                    hint=f"Leave the model away to use {recorded.name}, or index the files again into a new "
-                    "collection with the other encoder.",
-                )
-            self._encoder = encoder
-        return self._encoder
+        """The collection's encoder, loaded when first asked for, and again after :meth:`reindex` changed it."""
+        return self._space.encoder()
 
     @property
     def model(self) -> str:
         """What the encoder is loaded by: the name or folder it was opened with, or the one that is recorded."""
-        if isinstance(self._model, str | Path):
-            return str(self._model)
-        return self._catalog.get_setting("model") or default_model()
-
-    def _load(self) -> Encoder:
-        model = self._model
-        if model is not None and not isinstance(model, str | Path):
-            return model
-        try:
-            return load_encoder(self.model)
-        except UnknownModelError as error:
-            if model is not None:
-                raise
-            raise EncoderMismatchError(
-                f"{self.path} holds vectors of {self._catalog.get_setting('model')!r}, an encoder that is not here.",
-                hint="Open it with its encoder's folder (--model DIR). Without it, pictures of the collection find "
-                "each other (similar) and words find captions (--mode text).",
-            ) from error
-
-    def _recorded(self) -> EncoderFingerprint | None:
-        """The encoder that the collection's vectors are of; None before the first."""
-        value = self._catalog.get_setting("encoder")
-        return EncoderFingerprint(**json.loads(value)) if value else None
-
-    def _record(self, fingerprint: EncoderFingerprint, model: str) -> int:
-        """Ties the collection to an encoder. Returns the encoder's number."""
-        with self._catalog.transaction():
-            if self._recorded() is None:
-                self._catalog.set_setting("encoder", json.dumps(asdict(fingerprint)))
-                self._catalog.set_setting("model", model)
-            return self._catalog.encoder_id(fingerprint)
-
-    def _search(self) -> Searcher | None:
-        """The searcher; None as long as there are no vectors."""
-        if self._searcher is None:
-            fingerprint = self._recorded()
-            numbers = {known: number for number, known in self._catalog.encoders().items()}
-            if fingerprint is None or fingerprint not in numbers:
-                return None
-            from ..search import Searcher
-
-            metric = cast("Metric", self._catalog.get_setting("metric") or "ip")
-            self._searcher = Searcher(
-                self._catalog, numbers[fingerprint], fingerprint.dim, lambda: self.encoder, metric=metric
-            )
-        return self._searcher
+        return self._space.model
 
     # -- the way in ----------------------------------------------------------------------------------------
 
@@ -213,12 +149,13 @@ class Collection:
         from ..ingest import ingest
 
         with self._catalog.writing():
-            self._record(
-                self.encoder.fingerprint, self.model if self._model is None else _model_name(self._model)
+            encoder = self.encoder
+            self._space.record(
+                encoder.fingerprint, self.model if self._model is None else model_name(self._model)
             )
             report = ingest(
                 self._catalog,
-                self.encoder,
+                encoder,
                 [paths] if isinstance(paths, str | Path) else list(paths),
                 captions=list(captions),
                 filename_captions=filename_captions,
@@ -248,9 +185,9 @@ class Collection:
         """
         from .imports import fingerprint_of, import_rows
 
-        fingerprint = fingerprint_of(encoder, vectors, ids, recorded=self._recorded())
         with self._catalog.writing():
-            number = self._record(fingerprint, encoder)
+            fingerprint = fingerprint_of(encoder, vectors, ids, recorded=self._space.recorded())
+            number = self._space.record(fingerprint, encoder)
             report = import_rows(self._catalog, number, vectors, ids, progress=progress)
             self._maintain(progress)
         return report
@@ -288,11 +225,13 @@ class Collection:
         return known
 
     def _maintain(self, progress: Progress | None = None) -> None:
-        """Builds index files anew where that is due; tuned with texts, since that is what people search with."""
-        searcher = self._search()
-        if searcher is None:
-            return
+        """Removes what a change of the encoder left, and builds index files anew where that is due; tuned with texts,
+        since that is what people search with."""
         with self._catalog.writing():
+            clean_up(self._catalog)
+            searcher = self._space.searcher()
+            if searcher is None:
+                return
             queries = self._tuning_queries(searcher)
             searcher.images.maintain(queries, progress=progress)
             searcher.texts.maintain(queries, progress=progress)
@@ -353,17 +292,22 @@ class Collection:
     def _answer(
         self, query: Query, *, vector: NDArray[Any] | None = None, without: str | None = None
     ) -> SearchResult:
-        searcher = self._search()
-        if searcher is None:
-            return SearchResult(query, (), confident=False, confidence=None)
-        return searcher.search(query, vector=vector, without=without)
+        return self._space.ask(
+            lambda searcher: (
+                SearchResult(query, (), confident=False, confidence=None)
+                if searcher is None
+                else searcher.search(query, vector=vector, without=without)
+            )
+        )
 
     def captions(self, image_or_id: Image | str | Path, *, language: str, k: int = 5) -> list[Caption]:
         """The captions in ``language``, of any picture here, that fit a picture best. Scores are cosines."""
         tag = get_language(language).tag
         query = build_query(None, self._picture(image_or_id), mode="vector", k=k)
-        searcher = self._search()
-        return [] if searcher is None else searcher.captions(query.terms[0], language=tag, k=query.k)
+        picture = query.terms[0]
+        return self._space.ask(
+            lambda searcher: [] if searcher is None else searcher.captions(picture, language=tag, k=query.k)
+        )
 
     def _terms(self, values: Sequence[str | Path | Image | Term]) -> list[str | Image | Term]:
         """Files read as pictures. A lone value counts as a list of one: ``plus="night"`` must not mean five letters."""
@@ -415,11 +359,54 @@ class Collection:
 
     # -- care ----------------------------------------------------------------------------------------------
 
+    def reindex(
+        self,
+        model: str | Path | Encoder,
+        *,
+        allow_missing: bool = False,
+        keep_old: bool = False,
+        switch: bool = True,
+        queries: int = 200,
+        seed: int = 0,
+        before_switch: Callable[[ReindexReport], None] | None = None,
+        progress: Progress | None = None,
+    ) -> ReindexReport:
+        """Changes the encoder to ``model``: encodes every picture and text beside the vectors before, then switches.
+
+        Searches, also those of other processes, go on with the encoder before until one transaction switches; open
+        collections notice. A run that was stopped goes on where it was, and one with another model gives it up. The
+        report says how much results change on ``queries`` texts of the collection, drawn by ``seed``, and
+        ``before_switch`` hears it first. ``switch=False`` stops there. The vectors before are then removed, unless
+        ``keep_old``. With the encoder that the collection has, what has no vector yet gets one.
+
+        Raises :class:`IncompleteReindexError`, and does not switch, when more than 1 % of the pictures cannot be read
+        and not ``allow_missing``; :class:`CollectionLockedError`, :class:`StorageFullError`, and what loading raises.
+        """
+        encoder, name = load(model), model_name(model)
+        with self._catalog.writing():
+            with self._space.changing_to(encoder):
+                report = reindex(
+                    self._catalog,
+                    encoder,
+                    name,
+                    current=self._space.recorded(),
+                    allow_missing=allow_missing,
+                    keep_old=keep_old,
+                    switch=switch,
+                    queries=queries,
+                    seed=seed,
+                    before_switch=before_switch or (lambda _: None),
+                    progress=progress or _silent,
+                )
+            self._maintain(progress)
+        return report
+
     def compact(self, *, progress: Progress | None = None) -> int:
         """Builds the index files again and gives unused space back to the disk. Returns the bytes that the catalog
         lost."""
         with self._catalog.writing():
-            searcher = self._search()
+            clean_up(self._catalog)
+            searcher = self._space.searcher()
             covered = 0
             if searcher is not None:
                 queries = self._tuning_queries(searcher)
@@ -430,11 +417,15 @@ class Collection:
 
     def verify(self) -> VerifyReport:
         """Reads everything: the catalog's own checks, the index files, and the indexes against exact search."""
-        return care.verify(self._catalog, self._search())
+        return self._space.ask(lambda searcher: care.verify(self._catalog, searcher))
 
     def info(self) -> CollectionInfo:
         """What the collection holds and how it is searched."""
-        return care.info(self._catalog, self._search(), self._recorded(), self.model, self._runtime())
+        return self._space.ask(
+            lambda searcher: care.info(
+                self._catalog, searcher, self._space.recorded(), self.model, self._runtime()
+            )
+        )
 
     def _runtime(self) -> tuple[str | None, str | None]:
         """What runs the encoder and why, as far as it is here. Reads no weights and asks no network."""
@@ -445,19 +436,10 @@ class Collection:
     def export(self, folder: str | Path, *, zip: bool = False) -> ExportReport:
         """Writes ``captions.csv``, ``image_embeddings.npy``, ``ids.txt``, ``image_index.faiss`` and ``manifest.json``
         into ``folder``, and with ``zip`` packs them into ``folder.zip`` as well."""
-        return care.export(self._catalog, self._search(), Path(folder).expanduser(), as_zip=zip)
+        return self._space.ask(
+            lambda searcher: care.export(self._catalog, searcher, Path(folder).expanduser(), as_zip=zip)
+        )
 
 
-def _model_name(model: str | Path | Encoder | None) -> str:
-    """What to load an encoder by next time. Raises :class:`UnknownModelError`."""
-    if model is None:
-        return default_model()
-    if not isinstance(model, str | Path):
-        return model.fingerprint.name
-    load_encoder(model)  # cheap: the weights are read when they are first needed
-    folder = Path(model).expanduser()
-    return str(folder.absolute()) if folder.is_dir() else str(model)
-
-
-def _described(fingerprint: EncoderFingerprint) -> str:
-    return f"{fingerprint.name} (revision {fingerprint.revision}, {fingerprint.dim} numbers)"
+def _silent(done: int, total: int | None = None, note: str = "") -> None:
+    pass

@@ -60,16 +60,17 @@ class Built:
 
 
 class Truth:
-    """The exact best ten of some queries, found while batches pass by."""
+    """The exact best ten (or ``k``) of some queries, found while batches pass by."""
 
-    def __init__(self, queries: Floats) -> None:
+    def __init__(self, queries: Floats, *, k: int = _K) -> None:
         self.queries = queries
+        self._k = k
         self.scores, self.ids = blank(len(queries), 0)
 
     def see(self, ids: Ids, vectors: Floats) -> None:
         scores = np.concatenate([self.scores, self.queries @ vectors.T], axis=1)
         every = np.concatenate([self.ids, np.broadcast_to(ids, (len(self.queries), len(ids)))], axis=1)
-        best = top_k(scores, _K)
+        best = top_k(scores, self._k)
         self.scores, self.ids = np.take_along_axis(scores, best, 1), np.take_along_axis(every, best, 1)
 
     def recall(self, scores: Floats, ids: Ids) -> float:

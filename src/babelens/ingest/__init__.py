@@ -7,6 +7,7 @@ pictures.py  pixels to vectors to the catalog
 texts.py     captions and their vectors
 datasets.py  captions files
 report.py    what to tell the user
+reencode.py  new vectors for what is there, when the encoder changes
 """
 
 from __future__ import annotations

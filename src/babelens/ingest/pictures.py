@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import os
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ..models.protocols import Encoder
+from ..models.protocols import Encoder, ImageEncoder
 from ..sources.captions import filename_caption
 from ..sources.scan import is_gone
 from ..storage.catalog import Catalog
@@ -24,7 +26,19 @@ from .texts import TextWriter, Wish
 _ENCODE: Final = 64  # pictures given to the encoder at a time
 _COMMIT: Final = 1000  # the most entries in one commit
 _COMMIT_SECONDS: Final = 1.0
-_NO_VECTOR: Final = "the encoder gives it no vector"
+NO_VECTOR: Final = "the encoder gives it no vector"
+
+
+def encode_each(encoder: ImageEncoder, pixels: Sequence[NDArray[np.uint8]]) -> list[Floats | None]:
+    """Their vectors in order, None for a picture that the encoder gives no direction: the others still get theirs."""
+    if not pixels:
+        return []
+    try:
+        return list(encoder.encode_prepared(pixels))
+    except ValueError:
+        if len(pixels) == 1:
+            return [None]
+        return [vector for one in pixels for vector in encode_each(encoder, [one])]
 
 
 @dataclass(slots=True)
@@ -123,22 +137,13 @@ class PictureWriter:
 
     def _encode(self) -> None:
         batch, self._pixels = self._pixels, []
-        if not batch:
-            return
         pixels = [entry.pixels for entry in batch if entry.pixels is not None]
-        try:
-            vectors = list(self._encoder.encode_prepared(pixels))
-        except ValueError:  # one picture without a direction must not cost the others theirs
-            if len(batch) > 1:
-                for entry in batch:
-                    self._pixels = [entry]
-                    self._encode()
-                return
-            self._failed[batch[0].state.sha256] = _NO_VECTOR
-            return
-        for entry, vector in zip(batch, vectors, strict=True):
+        for entry, vector in zip(batch, encode_each(self._encoder, pixels), strict=True):
             entry.pixels = None
-            self._vectors[entry.state.sha256] = vector
+            if vector is None:
+                self._failed[entry.state.sha256] = NO_VECTOR
+            else:
+                self._vectors[entry.state.sha256] = vector
 
     def _is_complete(self, entry: Decoded) -> bool:
         return bool(
@@ -152,7 +157,7 @@ class PictureWriter:
         moved_from: set[str] = set()
         for entry in self._entries:
             if not self._is_complete(entry):
-                entry.fail(self._failed.get(entry.state.sha256, _NO_VECTOR))
+                entry.fail(self._failed.get(entry.state.sha256, NO_VECTOR))
             known = entry.job.known
             item_id = known.item_id if known else None
             rows.tally.skipped += entry.sidecar_skips
@@ -173,6 +178,8 @@ class PictureWriter:
                 assert old.item_id is not None
                 rows.tally.moved += 1
                 moved_from.add(old.path)
+                if entry.vector is None:  # it was encoded: its item had been without a vector
+                    rows.vectors[old.item_id] = self._vectors[entry.state.sha256]
                 rows.moves.append((old.path, replace(entry.state, item_id=old.item_id), entry.metadata))
                 self._wish(entry, old.item_id, rows, moved=True)
             else:

@@ -63,6 +63,7 @@ class FreshIndex:
         self._index: ExactIndex | LiveIndex = ExactIndex(dim)
         self._facts: Mapping[str, Any] = {}
         self._sample: tuple[int, Watermark, Floats] | None = None
+        self._foreign = False  # the stored index is of the encoder before
         self.damage: str | None = None
 
     @property
@@ -131,7 +132,10 @@ class FreshIndex:
         except CorruptIndexError as error:
             self.damage = error.message
             return
-        if loaded is None or loaded.facts.get("encoder") != self._encoder or loaded.index.dim != self._dim:
+        if loaded is None:
+            return
+        if loaded.facts.get("encoder") != self._encoder or loaded.index.dim != self._dim:
+            self._foreign = True
             return
         self._adopt(loaded)
 
@@ -212,7 +216,7 @@ class FreshIndex:
         index = self.current()
         n = len(index)
         if n <= FILE_LIMIT:
-            if self._base is not None or self.damage is not None:
+            if self._base is not None or self.damage is not None or self._foreign:
                 files.drop(self._catalog.folder, self._modality)
                 self._reset()
             return False
@@ -265,7 +269,7 @@ class FreshIndex:
     def _reset(self) -> None:
         """The next search opens what is stored now."""
         with self._lock:
-            self.damage = None
+            self.damage, self._foreign = None, False
             self._mark = self._base = None
             self._facts = {}
             self._advance()

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..errors import CollectionError
 from ..types import EncoderFingerprint, Filter, Item, Kind, Modality, Origin, Text
 from ..vectors import Floats, Ids
-from . import embeddings, fulltext, items, texts, verify, wordsearch
+from . import coverage, embeddings, fulltext, items, texts, verify, wordsearch
 from .database import CATALOG_NAME, Database, os_errors
 from .embeddings import Precision
 from .lock import WriterLock
@@ -110,6 +110,10 @@ class Catalog:
     def set_setting(self, key: str, value: str) -> None:
         with self.writing(), self._database.transaction() as connection:
             connection.execute("INSERT OR REPLACE INTO settings VALUES (?, ?)", (key, value))
+
+    def delete_setting(self, key: str) -> None:
+        with self.writing(), self._database.transaction() as connection:
+            connection.execute("DELETE FROM settings WHERE key = ?", (key,))
 
     # -- files ---------------------------------------------------------------------------------------------
 
@@ -318,6 +322,11 @@ class Catalog:
         with self._database.reading() as connection:
             return embeddings.of_items(connection, encoder, item_ids)
 
+    def text_vectors(self, encoder: int, rows: Iterable[int]) -> dict[int, Floats]:
+        """The vectors of texts by row, (dim,) float32 each; texts without one are left out."""
+        with self._database.reading() as connection:
+            return embeddings.of_texts(connection, encoder, rows)
+
     def vector_by_hash(self, encoder: int, sha256: str) -> Floats | None:
         """The vector that a picture of these very bytes has already. Shape: (dim,) float32."""
         with self._database.reading() as connection:
@@ -357,6 +366,38 @@ class Catalog:
         """Shape: n numbers -> (n, dim) float32, in their order. Raises ``KeyError`` for one that was removed."""
         with self._database.reading() as connection:
             return embeddings.by_seq(connection, seqs)
+
+    # -- encoders beside each other ------------------------------------------------------------------------
+
+    def items_without(self, encoder: int, after: int, *, limit: int) -> list[tuple[int, Item]]:
+        """The next items after row ``after``, by row, whose picture has no vector of an encoder."""
+        with self._database.reading() as connection:
+            return coverage.items_without(connection, encoder, after, limit=limit)
+
+    def texts_without(self, encoder: int, after: int, *, limit: int) -> list[tuple[int, str]]:
+        """The next texts of status ``ok`` after row ``after``, as row and body, that have no vector of an encoder."""
+        with self._database.reading() as connection:
+            return coverage.texts_without(connection, encoder, after, limit=limit)
+
+    def count_without(self, encoder: int) -> tuple[int, int]:
+        """How many pictures and how many texts have no vector of an encoder."""
+        with self._database.reading() as connection:
+            return coverage.count_without(connection, encoder)
+
+    def count_lost(self, old: int, new: int) -> int:
+        """How many pictures have a vector of the encoder ``old`` and none of ``new``."""
+        with self._database.reading() as connection:
+            return coverage.count_lost(connection, old, new)
+
+    def drop_vectors(self, encoder: int, *, limit: int) -> int:
+        """Removes up to ``limit`` vectors of an encoder that is no longer searched with. Returns how many."""
+        with self.writing(), self._database.transaction() as connection:
+            return coverage.drop_vectors(connection, encoder, limit=limit)
+
+    def forget_encoder(self, encoder: int) -> None:
+        """Takes an encoder without vectors from the list. Its number is never given out again."""
+        with self.writing(), self._database.transaction() as connection:
+            coverage.forget_encoder(connection, encoder)
 
     # -- counts --------------------------------------------------------------------------------------------
 

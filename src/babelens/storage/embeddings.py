@@ -101,15 +101,15 @@ def put(
             [(text, encoder, kind) for _, text in targets],
         )
     blobs = np.ascontiguousarray(vectors, dtype=_DTYPES[dtype])
-    last = _last(connection, "vectors")
+    newest = last(connection, "vectors")
     connection.executemany(
         "INSERT INTO vectors (seq, encoder, modality, item, text, vector) VALUES (?, ?, ?, ?, ?, ?)",
         [
-            (last + place, encoder, kind, item, text, blob.tobytes())
+            (newest + place, encoder, kind, item, text, blob.tobytes())
             for place, ((item, text), blob) in enumerate(zip(targets, blobs, strict=True), start=1)
         ],
     )
-    return np.arange(last + 1, last + 1 + len(owners), dtype=np.int64)
+    return np.arange(newest + 1, newest + 1 + len(owners), dtype=np.int64)
 
 
 def _items_of_texts(connection: sqlite3.Connection, rows: Sequence[int]) -> dict[int, int]:
@@ -124,17 +124,17 @@ def _items_of_texts(connection: sqlite3.Connection, rows: Sequence[int]) -> dict
 # -- reading -------------------------------------------------------------------------------------------------
 
 
-def _last(connection: sqlite3.Connection, table: str) -> int:
+def last(connection: sqlite3.Connection, table: str) -> int:
     """The last key ever given out in a table, whether its row still stands or not."""
     row = connection.execute("SELECT seq FROM sqlite_sequence WHERE name = ?", (table,)).fetchone()
     return int(row[0]) if row else 0
 
 
 def watermark(connection: sqlite3.Connection, encoder: int, modality: Modality) -> Watermark:
-    (last,) = connection.execute(
+    (highest,) = connection.execute(
         "SELECT max(seq) FROM vectors WHERE encoder = ? AND modality = ?", (encoder, MODALITIES[modality])
     ).fetchone()
-    return Watermark(last or 0, _last(connection, "removals"))
+    return Watermark(highest or 0, last(connection, "removals"))
 
 
 def since(
@@ -167,7 +167,7 @@ def decode(blobs: Sequence[bytes], dim: int) -> Floats:
 def removed_since(connection: sqlite3.Connection, n: int) -> Ids:
     """Sequence numbers that were removed after entry ``n`` of the log."""
     row = connection.execute("SELECT min(n) FROM removals").fetchone()
-    forgotten = row[0] - 1 if row[0] is not None else _last(connection, "removals")
+    forgotten = row[0] - 1 if row[0] is not None else last(connection, "removals")
     if n < forgotten:
         raise CorruptIndexError(
             "An index is older than the catalog's log of removals.", hint="It is rebuilt."
@@ -189,6 +189,16 @@ def of_items(connection: sqlite3.Connection, encoder: int, item_ids: Iterable[st
     rows = connection.execute(sql, (json.dumps(list(item_ids)), encoder)).fetchall()
     vectors = decode([blob for _, blob in rows], dim_of(connection, encoder))
     return {item_id: vector for (item_id, _), vector in zip(rows, vectors, strict=True)}
+
+
+def of_texts(connection: sqlite3.Connection, encoder: int, rows: Iterable[int]) -> dict[int, Floats]:
+    sql = """
+        SELECT texts.n, vectors.vector FROM texts CROSS JOIN vectors ON vectors.text = texts.n
+        WHERE texts.n IN (SELECT value FROM json_each(?)) AND vectors.encoder = ?
+    """
+    found = connection.execute(sql, (_integers(rows), encoder)).fetchall()
+    vectors = decode([blob for _, blob in found], dim_of(connection, encoder))
+    return {text: vector for (text, _), vector in zip(found, vectors, strict=True)}
 
 
 def by_hash(connection: sqlite3.Connection, encoder: int, sha256: str) -> Floats | None:

@@ -85,8 +85,17 @@ def known_rows_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[st
 def put(connection: sqlite3.Connection, items: Iterable[Item]) -> None:
     batch = list({item.id: item for item in items}.values())
     ids = json.dumps([item.id for item in batch])
-    known = "SELECT id, path FROM items WHERE id IN (SELECT value FROM json_each(?))"
-    paths = dict(connection.execute(known, (ids,)))
+    known = "SELECT id, path, sha256 FROM items WHERE id IN (SELECT value FROM json_each(?))"
+    before = {item_id: (path, sha256) for item_id, path, sha256 in connection.execute(known, (ids,))}
+    # A picture that changed has no vector any more, of whichever encoder; the caller brings the new one.
+    changed = [
+        item.id for item in batch if before.get(item.id, (b"", item.source.sha256))[1] != item.source.sha256
+    ]
+    connection.execute(
+        """DELETE FROM vectors WHERE modality = 0 AND item IN (
+            SELECT n FROM items WHERE id IN (SELECT value FROM json_each(?)))""",
+        (json.dumps(changed),),
+    )
     connection.executemany(
         """
         INSERT INTO items (id, kind, path, sha256, page, box, metadata) VALUES (?, ?, ?, ?, ?, ?, ?)
@@ -106,7 +115,7 @@ def put(connection: sqlite3.Connection, items: Iterable[Item]) -> None:
             for item in batch
         ],
     )
-    renamed = [item for item in batch if paths.get(item.id) != os.fsencode(item.source.path)]
+    renamed = [item for item in batch if before.get(item.id, (None,))[0] != os.fsencode(item.source.path)]
     rows = rows_of(connection, [item.id for item in renamed])
     fulltext.put_file_names(connection, [(rows[item.id], os.fsencode(item.source.path)) for item in renamed])
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from babelens.storage import embeddings
+from babelens.storage import coverage, embeddings
 from babelens.storage.where import compile_filter
 from babelens.types import Comparison
 from tests.catalogs import fill, new_catalog, text
@@ -25,6 +25,10 @@ _LOOKUPS: dict[str, Callable[[sqlite3.Connection], Any]] = {
     "in_language": lambda c: embeddings.in_language(c, 1, "hi"),
     "found": lambda c: embeddings.found(c, [1, 2, 3]),
     "owners": lambda c: embeddings.owners(c, [1, 2, 3]),
+    "of_texts": lambda c: embeddings.of_texts(c, 1, [1]),
+    "items_without, a page": lambda c: coverage.items_without(c, 2, 0, limit=3),
+    "texts_without, a page": lambda c: coverage.texts_without(c, 2, 0, limit=3),
+    "drop_vectors, a batch": lambda c: coverage.drop_vectors(c, 1, limit=3),
     "by_seq": lambda c: embeddings.by_seq(c, [1, 2, 3]),
     "watermark": lambda c: embeddings.watermark(c, 1, "image"),
 }

@@ -1,0 +1,194 @@
+"""Which encoder a collection is searched with. It changes once in a while (see :mod:`.reindex`), and every process that
+has the collection open notices: vectors of two encoders are never compared."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar, cast
+
+from ..errors import EncoderMismatchError, UnknownModelError
+from ..models.registry import default_model, load_encoder
+from ..types import EncoderFingerprint
+
+if TYPE_CHECKING:
+    from ..indexes.faiss import Metric
+    from ..models.protocols import Encoder
+    from ..search import Searcher
+    from ..storage.catalog import Catalog
+
+_Answer = TypeVar("_Answer")
+
+
+class Space:
+    """The encoder of record of a collection, and the searcher over its vectors.
+
+    ``model`` is how the user named the encoder, if at all. Raises :class:`EncoderMismatchError` when the collection
+    holds vectors of another. Safe to use from several threads.
+    """
+
+    def __init__(self, path: Path, catalog: Catalog, model: str | Path | Encoder | None) -> None:
+        self._path = path
+        self._catalog = catalog
+        self._model = model
+        self._loaded: Encoder | None = None
+        self._next: Encoder | None = None
+        self._loading = threading.Lock()
+        self._searcher: Searcher | None = None
+        recorded = self.recorded()
+        if model is not None and recorded is not None:
+            encoder = load(model)
+            self._check(encoder, recorded)
+            self._loaded = encoder
+
+    @property
+    def model(self) -> str:
+        """What the encoder is loaded by: the name or folder that the user gave, or the one that is recorded."""
+        if isinstance(self._model, str | Path):
+            return str(self._model)
+        return self._catalog.get_setting("model") or default_model()
+
+    # -- the encoder of record -----------------------------------------------------------------------------
+
+    def recorded(self) -> EncoderFingerprint | None:
+        """The encoder that the collection's vectors are of; None before the first."""
+        value = self._catalog.get_setting("encoder")
+        return EncoderFingerprint(**json.loads(value)) if value else None
+
+    def record(self, fingerprint: EncoderFingerprint, model: str) -> int:
+        """Ties the collection to its first encoder. Returns the encoder's number."""
+        with self._catalog.transaction():
+            if self.recorded() is None:
+                self._catalog.set_setting("encoder", json.dumps(asdict(fingerprint)))
+                self._catalog.set_setting("model", model)
+            return self._catalog.encoder_id(fingerprint)
+
+    def encoder(self) -> Encoder:
+        """The collection's encoder, loaded when first asked for, and again when it was changed."""
+        while True:
+            recorded = self.recorded()
+            try:
+                return self._encoder_of(recorded)
+            except EncoderMismatchError:
+                if self.recorded() == recorded:
+                    raise
+
+    @contextmanager
+    def changing_to(self, encoder: Encoder) -> Iterator[None]:
+        """Keeps ``encoder`` at hand, so that searches right after the switch find it."""
+        self._next = encoder
+        try:
+            yield
+        finally:
+            with self._loading:
+                if self.recorded() == encoder.fingerprint:
+                    self._loaded = encoder
+                self._next = None
+
+    def _encoder_of(self, recorded: EncoderFingerprint | None) -> Encoder:
+        """The encoder with this fingerprint, or the one to make the first vectors with when nothing is recorded."""
+        return self._at_hand(recorded) or self._load(recorded)
+
+    def _at_hand(self, recorded: EncoderFingerprint | None) -> Encoder | None:
+        for encoder in (self._loaded, self._next):
+            if encoder is not None and recorded in (None, encoder.fingerprint):
+                return encoder
+        return None
+
+    def _load(self, recorded: EncoderFingerprint | None) -> Encoder:
+        with self._loading:
+            known = self._at_hand(recorded)
+            if known is not None:
+                return known
+            if recorded != self.recorded():  # a search that began before the switch: it will be asked again
+                raise EncoderMismatchError(f"The encoder of {self._path} was changed.", hint="Search again.")
+            encoder = self._load_named() if self._model is None else load(self._model)
+            if self._model is not None and recorded not in (None, encoder.fingerprint):
+                encoder = self._load_named()  # the collection was given another encoder since it was opened
+            self._check(encoder, recorded)
+            self._loaded = encoder
+            return encoder
+
+    def _load_named(self) -> Encoder:
+        """The encoder by the name that the catalog has of it."""
+        name = self._catalog.get_setting("model") or default_model()
+        try:
+            return load(name)
+        except UnknownModelError as error:
+            raise EncoderMismatchError(
+                f"{self._path} holds vectors of {name!r}, an encoder that is not here.",
+                hint="Open it with its encoder's folder (--model DIR). Without it, pictures of the collection find "
+                "each other (similar) and words find captions (--mode text).",
+            ) from error
+
+    def _check(self, encoder: Encoder, recorded: EncoderFingerprint | None) -> None:
+        if recorded is not None and encoder.fingerprint != recorded:
+            raise EncoderMismatchError(
+                f"{self._path} was made with {_described(recorded)}; {_described(encoder.fingerprint)} cannot "
+                "search or add to it, since their vectors do not compare.",
+                hint=f"Leave the model away to use {recorded.name}, or change the collection's encoder with "
+                "`babelens reindex`.",
+            )
+
+    # -- searching with it ---------------------------------------------------------------------------------
+
+    def searcher(self) -> Searcher | None:
+        """The searcher of the encoder in use; None as long as there are no vectors."""
+        used = self._in_use()
+        return None if used is None else self._searcher_of(*used)
+
+    def ask(self, question: Callable[[Searcher | None], _Answer]) -> _Answer:
+        """The answer of one encoder's vectors: asked again when another process switched meanwhile, and what it was
+        asked about may be gone."""
+        while True:
+            used = self._in_use()
+            try:
+                answer = question(None if used is None else self._searcher_of(*used))
+            except Exception:
+                if self._in_use() == used:
+                    raise
+            else:
+                if self._in_use() == used:
+                    return answer
+
+    def _in_use(self) -> tuple[int, EncoderFingerprint] | None:
+        """The number and fingerprint of the encoder to search with; None as long as there are no vectors."""
+        with self._catalog.snapshot():
+            recorded = self.recorded()
+            numbers = [number for number, known in self._catalog.encoders().items() if known == recorded]
+        return (numbers[0], recorded) if recorded is not None and numbers else None
+
+    def _searcher_of(self, number: int, fingerprint: EncoderFingerprint) -> Searcher:
+        """Numbers are never given out again, so a searcher stands for one space. It loads no other's encoder."""
+        searcher = self._searcher
+        if searcher is None or searcher.encoder_number != number:
+            from ..search import Searcher
+
+            metric = cast("Metric", self._catalog.get_setting("metric") or "ip")
+            searcher = self._searcher = Searcher(
+                self._catalog, number, fingerprint.dim, lambda: self._encoder_of(fingerprint), metric=metric
+            )
+        return searcher
+
+
+def load(model: str | Path | Encoder) -> Encoder:
+    return load_encoder(model) if isinstance(model, str | Path) else model
+
+
+def model_name(model: str | Path | Encoder | None) -> str:
+    """What to load an encoder by next time. Raises :class:`UnknownModelError`."""
+    if model is None:
+        return default_model()
+    if not isinstance(model, str | Path):
+        return model.fingerprint.name
+    load(model)  # cheap: the weights are read when they are first needed
+    folder = Path(model).expanduser()
+    return str(folder.absolute()) if folder.is_dir() else str(model)
+
+
+def _described(fingerprint: EncoderFingerprint) -> str:
+    return f"{fingerprint.name} (revision {fingerprint.revision}, {fingerprint.dim} numbers)"
