@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import (
     CollectionError,
+    EncoderMismatchError,
     InvalidQueryError,
     UnknownItemError,
 )
@@ -431,7 +432,11 @@ class Collection:
         """What runs the encoder and why, as far as it is here. Reads no weights and asks no network."""
         if self._model is None and not is_here(self.model):
             return None, None
-        return getattr(self.encoder, "runtime", None), getattr(self.encoder, "why", None)
+        try:
+            encoder = self.encoder
+        except EncoderMismatchError:  # another process changed it, to one that is not here
+            return None, None
+        return getattr(encoder, "runtime", None), getattr(encoder, "why", None)
 
     def export(self, folder: str | Path, *, zip: bool = False) -> ExportReport:
         """Writes ``captions.csv``, ``image_embeddings.npy``, ``ids.txt``, ``image_index.faiss`` and ``manifest.json``

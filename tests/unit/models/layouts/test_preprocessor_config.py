@@ -72,7 +72,7 @@ def test_the_combined_file_of_transformers_5(tmp_path: Path) -> None:
         ({"rescale_factor": 0.00784}, "not 1/255"),
         ({"resample": 4}, "resample is 4"),
         ({"max_num_patches": 256}, "NaFlex"),
-        ({"image_mean": [0.5]}, "not enough values"),
+        ({"image_mean": [0.5]}, "not one value a colour"),
     ],
 )
 def test_what_cannot_be_done_exactly_is_an_error(
