@@ -17,15 +17,20 @@ COMMIT = "0123456789abcdef0123456789abcdef01234567"
 
 @dataclass
 class Hub:
-    """Repositories by name, each a folder. ``requests`` are ``"GET path"`` in order."""
+    """Repositories by name, each a folder; ``commits`` where it is not :data:`COMMIT`.
+
+    ``requests`` are ``"GET path"`` in order.
+    """
 
     repositories: dict[str, Path] = field(default_factory=dict)
+    commits: dict[str, str] = field(default_factory=dict)
     gated: set[str] = field(default_factory=set)
     wrong_hash: set[str] = field(default_factory=set)
     stop_after: int | None = (
         None  # bytes of a large file, then the connection drops and the hub is out of order
     )
     broken: bool = False
+    elsewhere: bool = False  # files lie on another host, which refuses requests that bring a token
     requests: list[str] = field(default_factory=list)
     ranges: list[str] = field(default_factory=list)
     url: str = ""
@@ -58,6 +63,14 @@ def running_hub() -> Iterator[Hub]:
             path = unquote(urlsplit(self.path).path)
             hub.requests.append(f"{self.command} {path}")
             parts = path.strip("/").split("/")
+            if parts[0] == "elsewhere":
+                if "Authorization" in self.headers:
+                    self._say(400, {"error": "Only one way to authenticate is allowed"})
+                    return
+                parts = parts[1:]
+            elif hub.elsewhere and "resolve" in parts:
+                self._send_on(path, hub.repositories["/".join(parts[:2])] / "/".join(parts[4:]))
+                return
             repo = "/".join(parts[2:4]) if parts[0] == "api" else "/".join(parts[:2])
             if repo not in hub.repositories:
                 self._say(404, {"error": "Repository not found"}, {"X-Error-Code": "RepoNotFound"})
@@ -67,10 +80,19 @@ def running_hub() -> Iterator[Hub]:
                 self._say(503, {"error": "out of order"})
             elif parts[0] == "api":
                 self._api(repo, tree="tree" in parts)
-            elif parts[3] not in ("main", COMMIT):
+            elif parts[3] not in ("main", hub.commits.get(repo, COMMIT)):
                 self._say(404, {"error": "Revision not found"}, {"X-Error-Code": "RevisionNotFound"})
             else:
-                self._file(hub.repositories[repo] / "/".join(parts[4:]), body=body)
+                self._file(repo, "/".join(parts[4:]), body=body)
+
+        def _send_on(self, path: str, file: Path) -> None:
+            self.send_response(302)
+            self.send_header("Location", f"{hub.url.replace('127.0.0.1', 'localhost')}/elsewhere{path}")
+            self.send_header("X-Linked-Etag", f'"{hashlib.sha256(file.read_bytes()).hexdigest()}"')
+            self.send_header("X-Linked-Size", str(file.stat().st_size))
+            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
 
         def _api(self, repo: str, *, tree: bool) -> None:
             folder = hub.repositories[repo]
@@ -83,9 +105,13 @@ def running_hub() -> Iterator[Hub]:
                 self._say(200, rows)
             else:
                 siblings = [{"rfilename": name} for name in names]
-                self._say(200, {"id": repo, "modelId": repo, "sha": COMMIT, "siblings": siblings})
+                self._say(
+                    200,
+                    {"id": repo, "modelId": repo, "sha": hub.commits.get(repo, COMMIT), "siblings": siblings},
+                )
 
-        def _file(self, file: Path, *, body: bool) -> None:
+        def _file(self, repo: str, name: str, *, body: bool) -> None:
+            file = hub.repositories[repo] / name
             if not file.is_file():
                 self._say(404, {"error": "Entry not found"}, {"X-Error-Code": "EntryNotFound"})
                 return
@@ -104,7 +130,7 @@ def running_hub() -> Iterator[Hub]:
             self.send_header("ETag", f'"{etag}"')
             self.send_header("X-Linked-Etag", f'"{etag}"')
             self.send_header("X-Linked-Size", str(len(content)))
-            self.send_header("X-Repo-Commit", COMMIT)
+            self.send_header("X-Repo-Commit", hub.commits.get(repo, COMMIT))
             self.end_headers()
             if not body:
                 return

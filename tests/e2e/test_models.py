@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from tests.e2e.test_cli import Home, photos_in
-from tests.hub import Hub, running_hub
+from tests.hub import COMMIT, Hub, running_hub
 
 REPO = "someone/small-encoder"
 
@@ -55,6 +55,25 @@ def test_index_fetches_the_model_it_needs(home: Home, hub: Hub) -> None:
     home.run("index", "photos", "--model", REPO)
     assert hub.fetched()
     assert home.lines("search", "red balloon")
+
+
+def test_a_repository_of_which_only_one_tower_is_here_is_fetched(
+    home: Home, hub: Hub, tmp_path: Path
+) -> None:
+    published = tmp_path / "towers"
+    (published / "onnx").mkdir(parents=True)
+    pictures = {"size": 8, "crop_size": 8, "image_mean": [0.5] * 3, "image_std": [0.5] * 3}
+    (published / "config.json").write_text(json.dumps({"model_type": "clip", "projection_dim": 4}))
+    (published / "preprocessor_config.json").write_text(json.dumps(pictures))
+    (published / "onnx" / "vision_model.onnx").write_bytes(b"pictures")
+    repository = home.folder / "hf" / "hub" / "models--someone--towers"
+    shutil.copytree(published, repository / "snapshots" / COMMIT)
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(COMMIT)
+    (published / "onnx" / "text_model.onnx").write_bytes(b"texts")
+    hub.repositories["someone/towers"] = published
+    home.run("models", "pull", "someone/towers")
+    assert "text_model.onnx" in hub.fetched()
 
 
 def test_without_the_hub_the_message_says_what_works(home: Home, hub: Hub) -> None:

@@ -18,7 +18,8 @@ from typing import Any, Final
 from ..errors import WeightsUnavailableError
 from ..types import Progress
 
-_TIMEOUT: Final = 10.0  # seconds until the hub counts as out of reach
+# Seconds until the hub counts as out of reach: to connect (each of its addresses), to read, to write, to be served.
+_TIMEOUT: Final = (4.0, 10.0, 10.0, 10.0)
 _CHUNK: Final = 1 << 20
 _SHA256, _SHA1 = 64, 40  # hex digits
 
@@ -26,16 +27,23 @@ _SHA256, _SHA1 = 64, 40  # hex digits
 def cached(
     repo: str, *, revision: str = "", files: Sequence[str], cache_dir: Path | None = None
 ) -> Path | None:
-    """The folder that holds all of ``files``, or None when one is not on this machine. Asks nobody."""
+    """The folder that holds all of ``files`` but the optional ones, or None when one is not on this machine.
+
+    Asks nobody.
+    """
     hub = _import_hub()
-    found = [
-        hub.try_to_load_from_cache(repo, file, cache_dir=cache_dir, revision=revision or None)
-        for file in files
-    ]
-    if not found or not all(isinstance(path, str) for path in found):
-        return None
-    first = Path(found[0])
-    return first.parents[len(Path(files[0]).parts) - 1]
+    folder = None
+    for file in files:
+        if file.endswith("?"):
+            continue
+        for name in file.split("|"):
+            path = hub.try_to_load_from_cache(repo, name, cache_dir=cache_dir, revision=revision or None)
+            if isinstance(path, str):
+                folder = _folder_of(path, name)
+                break
+        else:
+            return None
+    return folder
 
 
 def fetch(
@@ -49,6 +57,7 @@ def fetch(
 ) -> Path:
     """The folder that holds ``files`` of a repository; what is not on this machine is fetched and verified.
 
+    ``"a|b"`` is the first that the repository has, ``"a?"`` is left out where it has none.
     An interrupted download goes on where it stopped. ``progress`` hears bytes. Raises
     :class:`WeightsUnavailableError` that says what was tried and what to do.
     """
@@ -93,7 +102,7 @@ class _Plan:
     file: str
     etag: str
     size: int
-    location: str
+    url: str
 
     def blob(self, store: Path) -> Path:
         return store / "blobs" / self.etag
@@ -104,17 +113,23 @@ def _plan(repo: str, file: str, revision: str | None, endpoint: str | None) -> _
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import RemoteEntryNotFoundError
 
-    name = file.removesuffix("?")
-    try:
-        # Asked once, without the library's patience: a machine without a network should learn it in seconds.
-        about = get_hf_file_metadata(
-            hf_hub_url(repo, name, revision=revision, endpoint=endpoint), timeout=_TIMEOUT, endpoint=endpoint
-        )
-    except RemoteEntryNotFoundError:
-        if file.endswith("?"):
-            return None
-        raise
-    return _Plan(repo, name, about.etag, about.size or 0, about.location)
+    *first, last = file.removesuffix("?").split("|")
+    for name in (*first, last):
+        try:
+            # Asked once, without the library's patience: a machine without a network should learn it in seconds.
+            about = get_hf_file_metadata(
+                hf_hub_url(repo, name, revision=revision, endpoint=endpoint),
+                timeout=_TIMEOUT,
+                endpoint=endpoint,
+            )
+        except RemoteEntryNotFoundError:
+            if name == last and not file.endswith("?"):
+                raise
+        else:
+            # Not where the hub sends us on to: what lies there is another host's, and must not see the user's token.
+            url = hf_hub_url(repo, name, revision=about.commit_hash, endpoint=endpoint)
+            return _Plan(repo, name, about.etag, about.size or 0, url)
+    return None
 
 
 def _download(plan: _Plan, store: Path, meter: _Meter) -> None:
@@ -133,8 +148,10 @@ def _download(plan: _Plan, store: Path, meter: _Meter) -> None:
         if blob.exists():
             return
         with partial.open("ab") as stream:
+            if stream.tell() > plan.size:  # of no use; the hub could not go on from there
+                stream.seek(stream.truncate(0))
             http_get(
-                plan.location,
+                plan.url,
                 stream,
                 resume_size=stream.tell(),
                 headers=build_hf_headers(),

@@ -245,10 +245,11 @@ def _complete(name: str) -> Path | None:
     if folder is None or find_layout(folder) is None:
         return None
     try:
-        read_towers(folder)
+        towers = read_towers(folder)
     except WeightsUnavailableError:  # an interrupted download
         return None
-    return folder
+    # One tower alone: a model of the catalogue needed no more of it.
+    return folder if towers.image and towers.text else None
 
 
 def _repository(name: str, progress: Progress | None) -> Path:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 from collections.abc import Iterator
@@ -57,6 +58,44 @@ def test_files_that_only_some_repositories_have(hub: Hub, tmp_path: Path) -> Non
     assert (folder / "config.json").is_file()
     with pytest.raises(WeightsUnavailableError, match=r"lacks a file.*vocab\.txt"):
         fetch(hub, tmp_path, ["config.json", "vocab.txt"])
+
+
+def test_a_file_that_may_be_missing_is_missed_once(hub: Hub, tmp_path: Path) -> None:
+    folder = fetch(hub, tmp_path, ["config.json", "vocab.txt?"])
+    asked = len(hub.requests)
+    assert fetch(hub, tmp_path, ["config.json", "vocab.txt?"]) == folder
+    assert len(hub.requests) == asked
+
+
+def test_the_first_of_several_names_that_there_is(hub: Hub, tmp_path: Path) -> None:
+    wanted = ["model.safetensors|pytorch_model.bin|weights.bin"]
+    published = hub.repositories[REPO]
+    (published / "pytorch_model.bin").write_bytes(b"p" * 50)
+    (published / "weights.bin").write_bytes(b"w" * 50)
+    folder = fetch(hub, tmp_path, wanted)
+    assert [path.name for path in folder.iterdir()] == ["pytorch_model.bin"]
+    (published / "model.safetensors").write_bytes(b"m" * 50)  # too late: what is here will do
+    asked = len(hub.requests)
+    assert fetch(hub, tmp_path, wanted) == folder
+    assert len(hub.requests) == asked
+    with pytest.raises(WeightsUnavailableError, match=r"lacks a file.*b\.txt"):
+        fetch(hub, tmp_path, ["a.txt|b.txt"])
+
+
+def test_a_token_is_shown_to_the_hub_alone(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HF_TOKEN", "hf_secret")
+    hub.elsewhere = True
+    folder = fetch(hub, tmp_path)
+    assert (folder / "onnx" / "model.onnx").stat().st_size == 3_000_000
+    assert any("/elsewhere/" in line for line in hub.requests)
+
+
+def test_what_arrived_of_a_file_is_of_no_use_when_it_is_too_long(hub: Hub, tmp_path: Path) -> None:
+    config = hub.repositories[REPO] / "config.json"
+    store = tmp_path / "cache" / "models--someone--towers" / "blobs"
+    store.mkdir(parents=True)
+    (store / f"{hashlib.sha256(config.read_bytes()).hexdigest()}.partial").write_bytes(b"x" * 100)
+    assert (fetch(hub, tmp_path) / "config.json").read_bytes() == config.read_bytes()
 
 
 def test_an_interrupted_download_goes_on_where_it_stopped(hub: Hub, tmp_path: Path) -> None:
