@@ -6,12 +6,12 @@ import json
 import shutil
 import signal
 import time
+from importlib import resources
 from pathlib import Path
 
 import pytest
 
 from babelens.collection import Collection
-from babelens.models.registry import load_encoder
 from tests.e2e.test_cli import Home, many_pictures, photos_in
 
 
@@ -19,8 +19,8 @@ from tests.e2e.test_cli import Home, many_pictures, photos_in
 def home(tmp_path: Path) -> Home:
     """A home with an encoder folder ``tinted``: mini, for which light counts otherwise."""
     home = Home(tmp_path)
-    bundled = getattr(load_encoder("mini"), "folder")  # noqa: B009
-    shutil.copytree(bundled, home.folder / "tinted")
+    bundled = resources.files("babelens.models") / "mini"
+    shutil.copytree(str(bundled), home.folder / "tinted")
     path = home.folder / "tinted" / "encoder.json"
     description = json.loads(path.read_text(encoding="utf-8"))
     description |= {"name": "tinted"}

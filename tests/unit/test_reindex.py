@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import threading
 from collections.abc import Iterator, Sequence
+from importlib import resources
 from pathlib import Path
 from typing import Any
 
@@ -165,8 +167,29 @@ def test_open_readers_notice_the_switch_and_never_mix(collection: Collection) ->
             with pytest.raises(EncoderMismatchError, match="'other', an encoder that is not here"):
                 reader.search("red")
             assert reader.search("red", mode="text").hits
-            assert reader.info().encoder == OtherEncoder().fingerprint
+            assert (reader.info().encoder, reader.info().model) == (OtherEncoder().fingerprint, "other")
             assert reader.verify().ok
+
+
+def test_a_reader_opened_with_a_name_loads_the_encoder_that_took_its_place(
+    tmp_path: Path, pictures: Path
+) -> None:
+    bundled = Path(str(resources.files("babelens.models"))) / "mini"
+    for name in ("one", "two"):
+        shutil.copytree(bundled, tmp_path / name)
+        path = tmp_path / name / "encoder.json"
+        path.write_text(json.dumps(json.loads(path.read_text(encoding="utf-8")) | {"name": name}))
+    with Collection.open(tmp_path / "c", model=tmp_path / "one") as collection:
+        collection.add(pictures)
+        with Collection.open(tmp_path / "c", model=tmp_path / "one", read_only=True) as reader:
+            assert len(reader.search("red").hits) == 8
+            collection.reindex(tmp_path / "two")
+            assert reader.info().model == str(tmp_path / "two")
+            assert len(reader.search("red").hits) == 8
+            assert reader.encoder.fingerprint.name == "two"
+            collection.reindex(tmp_path / "one")
+            assert len(reader.search("red").hits) == 8
+            assert (reader.encoder.fingerprint.name, reader.info().model) == ("one", str(tmp_path / "one"))
 
 
 def test_a_collection_that_another_switched_away_and_back_is_searched_anew(

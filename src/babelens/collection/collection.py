@@ -124,7 +124,7 @@ class Collection:
 
     @property
     def model(self) -> str:
-        """What the encoder is loaded by: the name or folder it was opened with, or the one that is recorded."""
+        """What the encoder is loaded by: as it was named on opening, unless it was changed since; else as recorded."""
         return self._space.model
 
     # -- the way in ----------------------------------------------------------------------------------------
@@ -151,9 +151,9 @@ class Collection:
 
         with self._catalog.writing():
             encoder = self.encoder
-            self._space.record(
-                encoder.fingerprint, self.model if self._model is None else model_name(self._model)
-            )
+            if self._space.recorded() is None:
+                name = self.model if self._model is None else model_name(self._model)
+                self._space.record(encoder.fingerprint, name)
             report = ingest(
                 self._catalog,
                 encoder,
@@ -430,12 +430,12 @@ class Collection:
 
     def _runtime(self) -> tuple[str | None, str | None]:
         """What runs the encoder and why, as far as it is here. Reads no weights and asks no network."""
-        if self._model is None and not is_here(self.model):
-            return None, None
-        try:
-            encoder = self.encoder
-        except EncoderMismatchError:  # another process changed it, to one that is not here
-            return None, None
+        encoder = self._space.loaded()
+        if encoder is None and is_here(self.model):
+            try:
+                encoder = self.encoder
+            except EncoderMismatchError:  # what has that name here is another encoder
+                return None, None
         return getattr(encoder, "runtime", None), getattr(encoder, "why", None)
 
     def export(self, folder: str | Path, *, zip: bool = False) -> ExportReport:

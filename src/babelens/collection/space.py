@@ -47,9 +47,12 @@ class Space:
 
     @property
     def model(self) -> str:
-        """What the encoder is loaded by: the name or folder that the user gave, or the one that is recorded."""
-        if isinstance(self._model, str | Path):
-            return str(self._model)
+        """What the encoder is loaded by: as it was named on opening, unless it was changed since; else as recorded."""
+        given = self._model
+        current = isinstance(given, str | Path) and self._at_hand(self.recorded()) is not None
+        return str(given) if current else self._named()
+
+    def _named(self) -> str:
         return self._catalog.get_setting("model") or default_model()
 
     # -- the encoder of record -----------------------------------------------------------------------------
@@ -66,6 +69,10 @@ class Space:
                 self._catalog.set_setting("encoder", json.dumps(asdict(fingerprint)))
                 self._catalog.set_setting("model", model)
             return self._catalog.encoder_id(fingerprint)
+
+    def loaded(self) -> Encoder | None:
+        """The collection's encoder, if it is loaded."""
+        return self._at_hand(self.recorded())
 
     def encoder(self) -> Encoder:
         """The collection's encoder, loaded when first asked for, and again when it was changed."""
@@ -86,7 +93,7 @@ class Space:
         finally:
             with self._loading:
                 if self.recorded() == encoder.fingerprint:
-                    self._loaded = encoder
+                    self._loaded, self._model = encoder, None
                 self._next = None
 
     def _encoder_of(self, recorded: EncoderFingerprint | None) -> Encoder:
@@ -108,14 +115,15 @@ class Space:
                 raise EncoderMismatchError(f"The encoder of {self._path} was changed.", hint="Search again.")
             encoder = self._load_named() if self._model is None else load(self._model)
             if self._model is not None and recorded not in (None, encoder.fingerprint):
-                encoder = self._load_named()  # the collection was given another encoder since it was opened
+                self._model = None  # the collection was given another encoder since it was opened
+                encoder = self._load_named()
             self._check(encoder, recorded)
             self._loaded = encoder
             return encoder
 
     def _load_named(self) -> Encoder:
         """The encoder by the name that the catalog has of it."""
-        name = self._catalog.get_setting("model") or default_model()
+        name = self._named()
         try:
             return load(name)
         except UnknownModelError as error:
