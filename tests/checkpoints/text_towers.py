@@ -96,31 +96,44 @@ def add_onnx(folder: Path) -> Path:
     return folder
 
 
-def mclip(folder: Path) -> Path:
+def mclip_body(base: str, vocabulary: int) -> Any:
+    """The transformer of a base model of M-CLIP, but small: ``xlm-roberta-…`` or ``…LaBSE``."""
+    sizes = {
+        "vocab_size": vocabulary,
+        "hidden_size": WIDTH,
+        "intermediate_size": 2 * WIDTH,
+        "num_hidden_layers": 2,
+        "num_attention_heads": 2,
+    }
+    if base.endswith("LaBSE"):
+        return transformers.BertModel(transformers.BertConfig(**sizes, max_position_embeddings=512))
+    shifted = {
+        "max_position_embeddings": 514,
+        "type_vocab_size": 1,
+        "layer_norm_eps": 1e-5,
+        "pad_token_id": 1,
+    }
+    return transformers.XLMRobertaModel(transformers.XLMRobertaConfig(**sizes, **shifted))
+
+
+def mclip(folder: Path, *, base: str = "xlm-roberta-large") -> Path:
     """As M-CLIP/XLM-Roberta-Large-Vit-B-32: the transformer's weights under a prefix, its configuration only named."""
     folder.mkdir(parents=True)
-    size = families.xlm_roberta_tokenizer(folder, max_length=512)
-    config = transformers.XLMRobertaConfig(
-        vocab_size=size,
-        hidden_size=WIDTH,
-        intermediate_size=2 * WIDTH,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=514,
-        type_vocab_size=1,
-        layer_norm_eps=1e-5,
-        pad_token_id=1,
-    )
-    body, layer = transformers.XLMRobertaModel(config), torch.nn.Linear(WIDTH, DIM)
+    if base.endswith("LaBSE"):
+        size = families.wordpiece(folder, tokenizer_class="BertTokenizer", max_length=512, lower=False)
+    else:
+        size = families.xlm_roberta_tokenizer(folder, max_length=512)
+    body, layer = mclip_body(base, size), torch.nn.Linear(WIDTH, DIM)
     families.stir(body)
     families.stir(layer)
     tensors = {f"transformer.{name}": tensor for name, tensor in body.state_dict().items()}
-    tensors["transformer.embeddings.position_ids"] = torch.arange(514)[None]
+    positions = len(body.embeddings.position_embeddings.weight)
+    tensors["transformer.embeddings.position_ids"] = torch.arange(positions)[None]
     tensors |= {f"LinearTransformation.{name}": tensor for name, tensor in layer.state_dict().items()}
     torch.save(tensors, folder / "pytorch_model.bin")
     about = {
         "model_type": "M-CLIP",
-        "modelBase": "xlm-roberta-large",
+        "modelBase": base,
         "numDims": DIM,
         "transformerDimensions": WIDTH,
     }

@@ -25,6 +25,7 @@ TEXTS = [*SENTENCES, "🐕‍🦺 woof", "a", "A red car. " * 12]
 WHOLE = ("clip", "siglip", "siglip2", "chinese_clip", "altclip")
 # Text towers, which are joined with CLIP's picture tower as their publishers mean them to be.
 TEXT_ONLY = ("sentence-transformers", "sentence-transformers on ONNX", "M-CLIP")
+OTHERS = ("OpenCLIP", "OpenCLIP with XLM-R", "transformers.js", "Immich")
 
 
 @dataclass(frozen=True)
@@ -49,7 +50,7 @@ def whole(folders: tuple[Path, ...]) -> Encoder:
     return load_encoder(folders[0])
 
 
-@pytest.fixture(scope="module", params=["mini", *WHOLE, *TEXT_ONLY])
+@pytest.fixture(scope="module", params=["mini", *WHOLE, *TEXT_ONLY, *OTHERS])
 def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Model:
     family: str = request.param
     if family == "mini":
@@ -58,11 +59,21 @@ def model(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
         return Model((Path(babelens.models.__path__[0]) / "mini",), whole)
     for package in ("torch", "transformers", "onnxscript"):
         pytest.importorskip(package, reason="needs pip install 'babelens[torch]'")
-    from tests.checkpoints import text_towers, transformers
+    from tests.checkpoints import onnx_folders, openclip, text_towers, transformers
 
     folder = tmp_path_factory.mktemp("models")
     if family in WHOLE:
         return Model((transformers.FAMILIES[family](folder / family),), whole)
+    if family in OTHERS:
+        folder = folder / "model"
+        if family == "transformers.js":
+            onnx_folders.write_transformersjs(folder, "siglip2")
+        elif family == "Immich":
+            onnx_folders.write_immich(folder, "clip")
+        else:
+            texts = {"text_cfg": openclip.XLMR} if "XLM-R" in family else {}
+            openclip.write_openclip(folder, openclip.model_cfg(**texts))
+        return Model((folder,), whole)
     pictures = transformers.clip(folder / "pictures")
     if family == "M-CLIP":
         return Model((pictures, text_towers.mclip(folder / "texts")), joined)
@@ -193,9 +204,9 @@ def test_other_weights_or_another_tokenizer_have_another_fingerprint(
         shutil.copytree(folder, copy)
     assert model.load(copies).fingerprint == encoder.fingerprint
     weights = next(
-        copies[-1] / name
-        for name in ("onnx/model.onnx", "model.safetensors", "pytorch_model.bin")
-        if (copies[-1] / name).is_file()
+        file
+        for pattern in ("onnx/*.onnx", "visual/*.onnx", "*.safetensors", "*.bin")
+        for file in sorted(copies[-1].glob(pattern))
     )
     content = bytearray(weights.read_bytes())
     content[-100] ^= 1

@@ -125,8 +125,9 @@ def test_a_clip_of_sentence_transformers_is_both_towers(tmp_path: Path) -> None:
         np.testing.assert_allclose(seen, normalize(reference.encode(pictures)), atol=1e-5, err_msg=name)
 
 
-def test_mclip_is_a_masked_mean_and_a_linear_layer(tmp_path: Path) -> None:
-    folder = text_towers.mclip(tmp_path / "mclip")
+@pytest.mark.parametrize("base", ["xlm-roberta-large", "sentence-transformers/LaBSE"])
+def test_mclip_is_a_masked_mean_and_a_linear_layer(tmp_path: Path, base: str) -> None:
+    folder = text_towers.mclip(tmp_path / "mclip", base=base)
     tower = tower_of(folder)
     texts = [*SENTENCES, *AWKWARD[2:8]]
     # The reference package does, with the transformer that the repository names: masked mean, then the linear layer.
@@ -136,18 +137,7 @@ def test_mclip_is_a_masked_mean_and_a_linear_layer(tmp_path: Path) -> None:
     np.testing.assert_array_equal(ids, made["input_ids"].numpy())
     np.testing.assert_array_equal(mask, made["attention_mask"].numpy())
     tensors = torch.load(folder / "pytorch_model.bin", weights_only=True)
-    config = transformers.XLMRobertaConfig(
-        vocab_size=len(tensors["transformer.embeddings.word_embeddings.weight"]),
-        hidden_size=128,
-        intermediate_size=256,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        max_position_embeddings=514,
-        type_vocab_size=1,
-        layer_norm_eps=1e-5,
-        pad_token_id=1,
-    )
-    body = transformers.XLMRobertaModel(config).eval()
+    body = text_towers.mclip_body(base, len(tensors["transformer.embeddings.word_embeddings.weight"])).eval()
     body.load_state_dict(
         {name[12:]: value for name, value in tensors.items() if name.startswith("transformer.")}, strict=False
     )

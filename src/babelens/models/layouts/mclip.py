@@ -40,11 +40,12 @@ def read(folder: Path) -> Towers:
             hint="Known are XLM-RoBERTa, LaBSE and BERT.",
         )
     files = runtime.find_weights(folder, *runtime.WEIGHTS)
-    module = cache(partial(_module, folder, files, *family))
+    dim = config["numDims"]
+    module = cache(partial(_module, folder, files, dim, *family))
     return Towers(
         None,
         TextTower(
-            config["numDims"],
+            dim,
             partial(read_tokenizer, folder, max_length=512),
             files,
             runtime.runtime(),
@@ -54,7 +55,7 @@ def read(folder: Path) -> Towers:
     )
 
 
-def _module(folder: Path, files: tuple[Path, ...], family: str, shift: int) -> Any:
+def _module(folder: Path, files: tuple[Path, ...], dim: int, family: str, shift: int) -> Any:
     torch = runtime.import_torch()
     tensors = runtime.read_weights(files)
     body = {name.removeprefix(_BODY): tensor for name, tensor in tensors.items() if name.startswith(_BODY)}
@@ -63,10 +64,18 @@ def _module(folder: Path, files: tuple[Path, ...], family: str, shift: int) -> A
         raise WeightsUnavailableError(
             f"{files[0]} does not hold a transformer and one linear layer, as M-CLIP does."
         )
-    with runtime.quiet_transformers() as transformers:
-        config = getattr(transformers, f"{family}Config")(**_sizes(body, shift))
-        model = getattr(transformers, f"{family}Model")(config, add_pooling_layer=False)
     width = layer["weight"].shape
+    if width[0] != dim:
+        raise WeightsUnavailableError(
+            f"{files[0]} gives vectors of {width[0]} numbers, and config.json says {dim}."
+        )
+    try:
+        sizes = _sizes(body, shift)
+    except KeyError as error:
+        raise WeightsUnavailableError(f"{files[0]} lacks {_BODY}{error.args[0]}.") from error
+    with runtime.quiet_transformers() as transformers:
+        config = getattr(transformers, f"{family}Config")(**sizes)
+        model = getattr(transformers, f"{family}Model")(config, add_pooling_layer=False)
     parts = torch.nn.ModuleDict(
         {
             "body": runtime.fill(model, body, folder, unused=("pooler.", "embeddings.position_ids")),

@@ -25,11 +25,10 @@ def read_tokenizer(
     if isinstance(stated, int) and 0 < stated < max_length:
         max_length = stated
     file = folder / "tokenizer.json"
-    content, own = (file.read_bytes(), None) if file.is_file() else _converted(folder)
     listed = read_json(special) if special.is_file() else {}
-    named = config.get("pad_token") or listed.get("pad_token") or own or pad
+    named = config.get("pad_token") or listed.get("pad_token") or pad
     return SubwordTokenizer(
-        content,
+        file.read_bytes() if file.is_file() else _converted(folder),
         max_length=max_length,
         pad=named["content"] if isinstance(named, Mapping) else named,
         pad_to_max=pad_to_max,
@@ -39,8 +38,7 @@ def read_tokenizer(
     )
 
 
-def _converted(folder: Path) -> tuple[bytes, str | None]:
-    """The content of a ``tokenizer.json``, and the padding token."""
+def _converted(folder: Path) -> bytes:
     known = ("vocab.json", "vocab.txt", "spiece.model", "sentencepiece.bpe.model", "tokenizer.model")
     # transformers makes an empty vocabulary, in silence, of what is not there; vocab.json alone is half of one.
     alone = (folder / "vocab.json").is_file() and not (folder / "merges.txt").is_file()
@@ -61,7 +59,7 @@ def _converted(folder: Path) -> tuple[bytes, str | None]:
                 hint="Put the tokenizer.json of the same model beside it.",
             ) from error
     text: str = backend.to_str()
-    return text.encode(), tokenizer.pad_token
+    return text.encode()
 
 
 def _from_sentencepiece(tokenizer: Any) -> Any:

@@ -72,7 +72,10 @@ def test_the_combined_file_of_transformers_5(tmp_path: Path) -> None:
         ({"rescale_factor": 0.00784}, "not 1/255"),
         ({"resample": 4}, "resample is 4"),
         ({"max_num_patches": 256}, "NaFlex"),
-        ({"image_mean": [0.5]}, "not one value a colour"),
+        ({"do_flip_channel_order": True}, "do_flip_channel_order is true"),
+        ({"size": {"longest_edge": 224}}, "size is {'longest_edge': 224}, not one side"),
+        ({"size": None}, "size is None, not one side"),
+        ({"image_mean": [0.5]}, r"image_mean is \[0\.5\], not one value a colour"),
     ],
 )
 def test_what_cannot_be_done_exactly_is_an_error(
