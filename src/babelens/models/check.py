@@ -14,9 +14,11 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..types import EncoderFingerprint
 from ..vectors import Floats, is_unit
+from .encoder import TwoTowerEncoder
 from .protocols import Encoder
 
 if TYPE_CHECKING:
@@ -39,6 +41,7 @@ _GOLDEN: Final = (
 )
 _ALIKE: Final = 1e-3  # alone and in a batch
 _BETTER_THAN_CHANCE: Final = 0.6
+_MARGIN: Final = 0.02  # what chance does to the agreement of a few hundred pictures
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +75,8 @@ def check_encoder(
     encoder: Encoder, pictures: Sequence[Image], captions: Sequence[Mapping[str, str]]
 ) -> CheckReport:
     """Tests an encoder on pictures with one caption a language each, row by row. Encodes everything once."""
-    images = encoder.encode_prepared([encoder.prepare(picture) for picture in pictures])
+    pixels = [encoder.prepare(picture) for picture in pictures]
+    images = encoder.encode_prepared(pixels)
     values = golden_values(encoder)
     findings = [_sound(images), _alone_and_together(encoder)]
     known = _known(encoder.fingerprint)
@@ -83,6 +87,8 @@ def check_encoder(
         if captions and all(language in row for row in captions)
     }
     findings += _agreement(scores)
+    if "en" in scores and isinstance(encoder, TwoTowerEncoder):
+        findings += _activation(encoder, pixels, [row["en"] for row in captions], scores["en"])
     return CheckReport(encoder.fingerprint, bool(known), tuple(findings), scores, values)
 
 
@@ -177,3 +183,20 @@ def _agreement(scores: Mapping[str, float]) -> list[Finding]:
         detail = "no language is better than chance: the towers do not belong together, or were never trained"
         findings.append(Finding("agreement", False, detail))
     return findings
+
+
+def _activation(
+    encoder: TwoTowerEncoder, pixels: Sequence[NDArray[np.uint8]], texts: Sequence[str], score: float
+) -> list[Finding]:
+    """Whether the other kind of GELU would do better: weights were trained with QuickGELU whose files say GELU."""
+    image, text = encoder.image_tower.module, encoder.text_tower.module
+    if image is None or text is None:
+        return []
+    from .torch import swapped_gelu
+
+    with swapped_gelu(image(), text()) as swapped:
+        other = auc(encoder.encode_texts(texts), encoder.encode_prepared(pixels)) if swapped else 0.0
+    if max(score, other) <= _BETTER_THAN_CHANCE:  # neither tells anything
+        return []
+    detail = f"agreement in English is {score:.1%} as configured, {other:.1%} with the other kind of GELU"
+    return [Finding("activation", other < score + _MARGIN, detail)]

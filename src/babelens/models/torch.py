@@ -161,6 +161,31 @@ def text_adapter(module: Any, call: Callable[[Any, Any, Any], Any]) -> Any:
     return Tower()
 
 
+@contextmanager
+def swapped_gelu(*modules: Any) -> Iterator[bool]:
+    """Runs modules with QuickGELU where they have GELU, and the reverse; yields whether they have either.
+
+    Weights were published with the wrong one named in their configuration, which costs accuracy and raises no error.
+    """
+    with quiet_transformers() as transformers:
+        kinds = transformers.activations.QuickGELUActivation, transformers.activations.GELUActivation
+    other = {kinds[0]: kinds[1](), kinds[1]: kinds[0]()}
+    found = {
+        (parent, name): child
+        for module in modules
+        for parent in module.modules()
+        for name, child in parent.named_children()
+        if type(child) in other
+    }
+    for (parent, name), child in found.items():
+        setattr(parent, name, other[type(child)])
+    try:
+        yield bool(found)
+    finally:
+        for (parent, name), child in found.items():
+            setattr(parent, name, child)
+
+
 # -- weights -------------------------------------------------------------------------------------------------
 
 
