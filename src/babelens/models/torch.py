@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cache
 from pathlib import Path
+from pickle import UnpicklingError
 from typing import Any, Final
 
 from ..errors import BabelensError, MissingExtraError, WeightsUnavailableError
@@ -237,7 +238,8 @@ def read_weights(files: tuple[Path, ...]) -> dict[str, Any]:
             raise WeightsUnavailableError(f"{file} cannot be read: {error.strerror or error}.") from error
         except Exception as error:  # safetensors and pickle have errors of their own
             raise WeightsUnavailableError(
-                f"{file} is damaged or not what its name says: {error}", hint="Fetch the model again."
+                f"{file} is damaged or not what its name says: {_reason(error)}",
+                hint="Fetch the model again.",
             ) from error
     return tensors
 
@@ -259,6 +261,13 @@ def _check_header(file: Path) -> None:
         raise WeightsUnavailableError(
             f"{file} is damaged or incomplete: {error}", hint="Fetch the model again."
         ) from error
+
+
+def _reason(error: Exception) -> str:
+    """What failed, in a line. Of a pickle that holds more than tensors torch tells at length how to run it anyway."""
+    if isinstance(error, UnpicklingError):
+        return "it is no pickle of tensors alone, and any other could run code"
+    return (str(error).strip() or repr(error)).splitlines()[0]
 
 
 def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] = ()) -> Any:
@@ -284,7 +293,8 @@ def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] =
             Exception
         ) as error:  # files and configurations fail in as many ways as there are libraries below
             raise WeightsUnavailableError(
-                f"{folder} cannot be loaded as a {model_class}: {error}", hint="Fetch the model again."
+                f"{folder} cannot be loaded as a {model_class}: {_reason(error)}",
+                hint="Fetch the model again.",
             ) from error
     mismatched = [key[0] if isinstance(key, tuple) else key for key in told["mismatched_keys"]]
     extra = [key for key in told["unexpected_keys"] if not key.endswith(_LEFT_OVER)]
