@@ -208,11 +208,16 @@ def check(model: str, as_json: bool) -> int:
 @models.command("export", cls=Command)
 @click.argument("model")
 @click.option(
-    "--precision",
-    type=click.Choice(["fp32", "int8"]),
-    default="int8",
+    "--to",
+    type=click.Choice(["onnx", "openvino"]),
+    default="onnx",
     show_default=True,
-    help="int8 is several times quicker on most processors, and is judged on your pictures.",
+    help="What is to run it.",
+)
+@click.option(
+    "--precision",
+    type=click.Choice(["fp32", "bf16", "int8"]),
+    help="onnx: fp32 or int8; openvino: fp32 or bf16.  [default: int8, or bf16 with openvino]",
 )
 @click.option(
     "--pictures",
@@ -234,6 +239,7 @@ def check(model: str, as_json: bool) -> int:
 @json_option
 def export(
     model: str,
+    to: Any,
     precision: Any,
     pictures: str | None,
     collection: str,
@@ -241,7 +247,7 @@ def export(
     out: str | None,
     as_json: bool,
 ) -> None:
-    """Make an encoder run on ONNX Runtime, and quicker.
+    """Make an encoder run on ONNX Runtime or OpenVINO, and quicker.
 
     MODEL is a name, a folder or a repository. What comes out is compared with the original on your own pictures and
     published only when it ranks like it: of the ten nearest pictures at least 98 % must be the same. From then on it
@@ -256,13 +262,15 @@ def export(
     if not Path(model).expanduser().is_dir():
         fetch(model)
     encoder = load_original(model)
+    precision = precision or ("bf16" if to == "openvino" else "int8")
     paths, texts, whose = _samples(pictures, collection, sample)
     message(f"Comparing on {len(paths):,} {whose}.")
     with reporting("Exporting", "steps") as reporter:
         made = export_encoder(
             encoder,
-            Path(out) if out else exports_folder() / f"{encoder.slug}-{precision}",
+            Path(out) if out else exports_folder() / f"{encoder.slug}-{to}-{precision}",
             precision=precision,
+            to=to,
             pictures=[encoder.prepare(load_image(path, encoder.image_size)) for path in paths],
             texts=texts,
             progress=reporter.update,

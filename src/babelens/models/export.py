@@ -14,6 +14,7 @@ import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Literal
 
@@ -29,7 +30,14 @@ from .ngrams import NgramTokenizer
 from .subwords import SubwordTokenizer
 from .towers import ImageTower, TextTower
 
-Precision = Literal["fp32", "int8"]
+Precision = Literal["fp32", "bf16", "int8"]
+Target = Literal["onnx", "openvino"]
+
+# What each runtime can do here. bf16 is products in bfloat16 at run time: the file is that of fp32.
+PRECISIONS: Final[dict[Target, tuple[Precision, ...]]] = {
+    "onnx": ("fp32", "int8"),
+    "openvino": ("fp32", "bf16"),
+}
 
 PASSING: Final = 0.98
 MIN_PICTURES: Final = 100  # the ten nearest of fewer are too large a part of all
@@ -75,19 +83,25 @@ def export_encoder(
     out: Path,
     *,
     precision: Precision,
+    to: Target = "onnx",
     pictures: Sequence[NDArray[np.uint8]],
     texts: Sequence[str],
     progress: Progress | None = None,
 ) -> Exported:
     """Writes ``encoder.json`` and two ONNX graphs to ``out``, once they have been compared with ``encoder``.
 
-    ``pictures`` are prepared pixels (see ``encoder.prepare``) and ``texts`` sentences such as will be searched with;
-    int8 is judged by them. Raises :class:`ExportError`, and leaves ``out`` as it was, when the exported towers do not
-    give the same vectors (fp32) or do not rank alike (int8).
+    ``to`` is what is to run it (see :data:`PRECISIONS`). ``pictures`` are prepared pixels (see ``encoder.prepare``) and
+    ``texts`` sentences such as will be searched with; int8 and bf16 are judged by them. Raises
+    :class:`ExportError`, and leaves ``out`` as it was, when the exported towers do not give the same vectors (fp32) or
+    do not rank alike.
     """
-    if precision == "int8" and len(pictures) < MIN_PICTURES:
+    if precision not in PRECISIONS[to]:
         raise ExportError(
-            f"{len(pictures)} pictures are too few to judge int8 by: at least {MIN_PICTURES} are needed.",
+            f"There is no {precision} export to {to}.", hint=f"{to} takes {' and '.join(PRECISIONS[to])}."
+        )
+    if precision != "fp32" and len(pictures) < MIN_PICTURES:
+        raise ExportError(
+            f"{len(pictures)} pictures are too few to judge {precision} by: at least {MIN_PICTURES} are needed.",
             hint="Name more of your own pictures, or export with --precision fp32.",
         )
     out = out.absolute()
@@ -96,11 +110,11 @@ def export_encoder(
         folder = Path(temporary) / "encoder"
         folder.mkdir()
         steps = _Steps(progress)
-        write_towers(encoder, folder, precision, steps)
+        write_towers(encoder, folder, precision, to=to, step=steps)
         steps("comparing")
         gate = _compare(encoder, _reload(encoder, folder), pictures, texts)
         _judge(encoder, gate, precision)
-        _describe(encoder, folder, precision, gate)
+        _describe(encoder, folder, precision, to, gate)
         steps("done")
         _replace(out, folder)
     size = sum(file.stat().st_size for file in out.iterdir())
@@ -108,14 +122,19 @@ def export_encoder(
 
 
 def write_towers(
-    encoder: TwoTowerEncoder, folder: Path, precision: Precision, step: Callable[[str], None] = lambda _: None
+    encoder: TwoTowerEncoder,
+    folder: Path,
+    precision: Precision,
+    *,
+    to: Target = "onnx",
+    step: Callable[[str], None] = lambda _: None,
 ) -> None:
-    """Writes the files of an export, with no comparison: whoever uses them in int8 has to know what they do."""
+    """Writes the files of an export, with no comparison: whoever uses them has to know what they do."""
     step("picture tower")
     _write_image(encoder.image_tower, folder / "image.onnx", precision)
     step("text tower")
     _write_text(encoder.text_tower, encoder.max_tokens, folder / "text.onnx", precision)
-    _describe(encoder, folder, precision)
+    _describe(encoder, folder, precision, to)
 
 
 class _Steps:
@@ -175,7 +194,9 @@ def _quantise(file: Path, precision: Precision) -> None:
         quantise_products(file)
 
 
-def _describe(encoder: TwoTowerEncoder, folder: Path, precision: Precision, gate: Gate | None = None) -> None:
+def _describe(
+    encoder: TwoTowerEncoder, folder: Path, precision: Precision, to: Target, gate: Gate | None = None
+) -> None:
     """Writes ``encoder.json`` and the tokenizer's file."""
     tokenizer = encoder.text_tower.tokenizer()
     if isinstance(tokenizer, SubwordTokenizer):
@@ -195,6 +216,7 @@ def _describe(encoder: TwoTowerEncoder, folder: Path, precision: Precision, gate
         "photographs": encoder.photographs,
         "calibration": encoder.calibration,
         "weights": precision,
+        "runtime": to,
         "exported_from": encoder.runtime,
         "prepared": fingerprint.preprocess,
     }
@@ -306,7 +328,8 @@ def exports_of(encoder: TwoTowerEncoder, folder: Path) -> list[tuple[Path, Gate]
     for config in folder.glob(f"*/{native.CONFIG_FILE}"):
         about = json.loads(config.read_text(encoding="utf-8"))
         same = (about["name"], about["revision"]) == (encoder.fingerprint.name, encoder.fingerprint.revision)
-        if same and "gate" in about:
+        installed = about.get("runtime") != "openvino" or find_spec("openvino") is not None
+        if same and installed and "gate" in about:
             found.append((config.parent, Gate(**about["gate"])))
     return sorted(found, key=lambda pair: -pair[1].speed / pair[1].speed_before)
 

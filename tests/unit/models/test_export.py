@@ -130,6 +130,30 @@ def test_int8_that_ranks_otherwise_is_not_published(
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_openvino_runs_the_same_files(
+    encoder: TwoTowerEncoder,
+    pixels: Sequence[NDArray[np.uint8]],
+    tmp_path: Path,
+    precision: export.Precision,
+) -> None:
+    pytest.importorskip("openvino", reason="needs pip install 'babelens[openvino]'")
+    made = export_encoder(
+        encoder, tmp_path / "ov", precision=precision, to="openvino", pictures=pixels, texts=TEXTS
+    )
+    served = load_encoder(made.folder)
+    assert served.runtime == f"OpenVINO, {precision}"
+    assert served.fingerprint == encoder.fingerprint
+    atol = 1e-5 if precision == "fp32" else 0.02
+    np.testing.assert_allclose(served.encode_prepared(pixels), encoder.encode_prepared(pixels), atol=atol)
+    np.testing.assert_allclose(served.encode_texts(TEXTS), encoder.encode_texts(TEXTS), atol=atol)
+
+
+def test_a_precision_that_a_runtime_does_not_have(encoder: TwoTowerEncoder, tmp_path: Path) -> None:
+    with pytest.raises(ExportError, match="no int8 export to openvino"):
+        export_encoder(encoder, tmp_path / "x", precision="int8", to="openvino", pictures=[], texts=[])
+
+
 def test_too_few_pictures_cannot_judge_int8(encoder: TwoTowerEncoder, tmp_path: Path) -> None:
     few = [np.zeros((SIZE, SIZE, 3), dtype=np.uint8)] * 20
     with pytest.raises(ExportError, match="20 pictures are too few"):

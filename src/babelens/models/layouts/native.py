@@ -1,4 +1,4 @@
-"""This project's own layout: ``encoder.json`` (format 1) beside one ONNX file a tower.
+"""This project's own layout: ``encoder.json`` (format 1) beside one ONNX file a tower, for ONNX Runtime or OpenVINO.
 
 ``babelens train`` and ``babelens models export`` write it, and `mini` is shipped in it.
 """
@@ -13,16 +13,17 @@ from pathlib import Path
 from typing import Any, Final
 
 from ...errors import WeightsUnavailableError
+from .. import onnx, openvino
 from ..ngrams import NgramTokenizer
-from ..onnx import RUNTIME, image_forward, text_forward
 from ..preprocess import Preprocess, Triple
 from ..subwords import SubwordTokenizer
-from ..towers import ImageTower, TextTower, Tokenizer, Towers
+from ..towers import ImageForward, ImageTower, TextForward, TextTower, Tokenizer, Towers
 
 CONFIG_FILE: Final = "encoder.json"
 _IMAGE_BATCH: Final = 64
 _TEXT_BATCH: Final = 256
 
+_RUNTIMES: Final = {"onnx": onnx.RUNTIME, "openvino": openvino.RUNTIME}
 _TOKENIZERS: Final[dict[str, Callable[[Mapping[str, Any], Path], Tokenizer]]] = {
     "ngrams": lambda config, _: NgramTokenizer.from_config(config),
     "subwords": SubwordTokenizer.from_config,
@@ -45,6 +46,7 @@ class EncoderConfig:
     languages: tuple[str, ...]
     photographs: bool = False
     precision: str = "fp32"
+    runtime: str = "onnx"
     prepared: str | None = None
     calibration: dict[str, float] = field(default_factory=dict)
 
@@ -56,10 +58,12 @@ def read_config(folder: Path) -> EncoderConfig:
         raw = json.loads(path.read_text(encoding="utf-8"))
         version = raw["format"]
         kind = raw["text"]["tokenizer"]["type"]
-        if version != 1 or kind not in _TOKENIZERS:
+        runtime = raw.get("runtime", "onnx")
+        if version != 1 or kind not in _TOKENIZERS or runtime not in _RUNTIMES:
             raise WeightsUnavailableError(
-                f"{path} asks for format {version} and tokenizer {kind!r}; this version of Babelens knows format 1 "
-                f"and {' and '.join(map(repr, _TOKENIZERS))}.",
+                f"{path} asks for format {version}, tokenizer {kind!r} and runtime {runtime!r}; this version of "
+                f"Babelens knows format 1, {' and '.join(map(repr, _TOKENIZERS))}, "
+                f"{' and '.join(map(repr, _RUNTIMES))}.",
                 hint="Update Babelens, or export the encoder again.",
             )
         config = _parse(raw)
@@ -94,6 +98,7 @@ def _parse(raw: Mapping[str, Any]) -> EncoderConfig:
         languages=tuple(raw["languages"]),
         photographs=bool(raw.get("photographs", False)),
         precision=str(raw.get("weights", "fp32")),
+        runtime=str(raw.get("runtime", "onnx")),
         prepared=raw.get("prepared"),
         calibration={
             key: float(value)
@@ -107,7 +112,13 @@ def read(folder: Path) -> Towers:
     """The towers of a folder."""
     config = read_config(folder)
     image, text = folder / config.image_file, folder / config.text_file
-    runtime = f"{RUNTIME}, {config.precision}"
+    name = _RUNTIMES[config.runtime]
+    load_image: Callable[[Path], ImageForward] = onnx.image_forward
+    load_text: Callable[[Path], TextForward] = onnx.text_forward
+    if config.runtime == "openvino":
+        load_image = partial(openvino.image_forward, precision=config.precision)
+        load_text = partial(openvino.text_forward, precision=config.precision)
+    runtime = f"{name}, {config.precision}"
     tokenizer = partial(_TOKENIZERS[config.tokenizer["type"]], config.tokenizer, folder)
     return Towers(
         ImageTower(
@@ -115,7 +126,7 @@ def read(folder: Path) -> Towers:
             config.preprocess,
             (image,),
             runtime,
-            partial(image_forward, image),
+            partial(load_image, image),
             _IMAGE_BATCH,
         ),
         TextTower(
@@ -123,7 +134,7 @@ def read(folder: Path) -> Towers:
             tokenizer,
             (text,),
             runtime,
-            partial(text_forward, text),
+            partial(load_text, text),
             batch=_TEXT_BATCH,
         ),
         name=config.name,
