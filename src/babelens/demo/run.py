@@ -76,7 +76,8 @@ def run(
 
     Without ``out`` the collection is temporary and the contact sheet goes to ``babelens-demo/`` in the working
     directory; with it both stay in ``out``. ``json`` prints one object per line on stdout and ends with
-    ``{"summary": …}``; otherwise tables go to ``console``. ``model`` as for ``Collection.open``.
+    ``{"summary": …}``; otherwise tables go to ``console``. ``model`` is as for
+    ``Collection.open``; without it the bundled encoder.
 
     Raises :class:`BabelensError` when ``out`` cannot be written.
     """
@@ -140,7 +141,7 @@ def _examine(
                 say(f"{doing}: {number} asked")
             trials.append(trial)
 
-    with Collection.open(folder, model=model) as collection:
+    with Collection.open(folder, model=model or "mini") as collection:
         say("Indexing the gallery")
         _start_afresh(collection, gallery, folder)
         collection.add([gallery.pictures_folder])

@@ -63,6 +63,14 @@ _EXIF_DATE: Final = re.compile(
 _LARGE_PIXELS: Final = 24_000_000
 _large = threading.Lock()
 
+# How many times a tower's size the shorter side keeps when a picture is made smaller on the way. Of the ten nearest
+# photographs of 12 megapixels, by a ViT-B/32 of random weights at 224 px, 99.4 % stay the same with a JPEG draft of at
+# least twice the size (98.6 % at one and a half times, 99.8 % at three times, which takes a third longer).
+_DRAFT_MARGIN: Final = 2
+# A draft saves most of the work of decoding. Averaging decoded pixels only makes resizing quicker, so it is left to
+# pictures so large that nobody can tell.
+_REDUCE_MARGIN: Final = 6
+
 
 @dataclass(frozen=True, slots=True)
 class Picture:
@@ -75,8 +83,8 @@ class Picture:
 def load_image(source: str | Path | bytes, target: int | None = None) -> Image:
     """An upright RGB picture, transparency over white, first frame of an animation.
 
-    ``target`` is the side in pixels of what the picture is for: decoding may stop once the longer side is at least
-    twice and the shorter one and a half times that, which for a large JPEG saves most of the work.
+    ``target`` is the side in pixels of what the picture is for: decoding may stop once the shorter side is at least
+    twice that, which for a large JPEG saves most of the work.
     Raises :class:`UnreadableFileError`.
     """
     with quiet_pillow():
@@ -265,7 +273,7 @@ def _decode(image: Image, target: int | None) -> Image:
 
     if target is not None and _is_jpeg(image):
         # Decoded at 1/2, 1/4 or 1/8, the smallest that is still at least this large.
-        factor = max(1, _reduction(image.size, target))
+        factor = max(1, _reduction(image.size, target, _DRAFT_MARGIN))
         image.draft(
             "RGB" if image.mode == "RGB" else image.mode, (image.width // factor, image.height // factor)
         )
@@ -277,7 +285,7 @@ def _decode(image: Image, target: int | None) -> Image:
         image.mode != "RGBA" and "transparency" in image.info
     )  # one colour means transparent: do not blend it
     if target is not None and image.mode in ("L", "RGB", "RGBA") and not keyed:
-        factor = _reduction(image.size, target)
+        factor = _reduction(image.size, target, _REDUCE_MARGIN)
         image = image.reduce(factor) if factor >= 2 else image
     rgb = to_rgb(image)
     flip = PILImage.Transpose
@@ -295,10 +303,9 @@ def _decode(image: Image, target: int | None) -> Image:
     return rgb.copy() if rgb is image else rgb
 
 
-def _reduction(size: tuple[int, int], target: int) -> int:
-    """By how much a picture may shrink and still be resized well: its longer side stays at least twice the target,
-    its shorter side one and a half times. A 12-megapixel photo for a 224-pixel tower passes at 1/8."""
-    return min(max(size) // (2 * target), 2 * min(size) // (3 * target))
+def _reduction(size: tuple[int, int], target: int, margin: int) -> int:
+    """By how much a picture may shrink before it is resized: its shorter side stays ``margin`` times the target."""
+    return min(size) // (margin * target)
 
 
 def to_rgb(image: Image) -> Image:
