@@ -86,6 +86,27 @@ def _ignore(_: object) -> None:
     """A malformed line was reported when the file was ingested."""
 
 
+class TextVectors:
+    """Vectors of texts as they are stored. ``cut`` counts the texts longer than the encoder reads."""
+
+    def __init__(self, encoder: TextEncoder) -> None:
+        self._encoder = encoder
+        self._vectors: dict[str, NDArray[np.float16]] = {}
+        self.cut = 0
+
+    def encode(self, bodies: list[str]) -> NDArray[np.float16]:
+        """Shape: n bodies -> (n, dim) float16, as they are stored. Equal bodies are encoded once."""
+        new = [body for body in dict.fromkeys(bodies) if body not in self._vectors]
+        if new:
+            self.cut += sum(count > self._encoder.max_tokens for count in self._encoder.count_tokens(new))
+            # A vector that cannot be made is a fault of the encoder, not of one caption: let it be seen.
+            self._vectors |= zip(new, self._encoder.encode_texts(new).astype(np.float16), strict=True)
+        result = np.array([self._vectors[body] for body in bodies], dtype=np.float16)
+        while len(self._vectors) > _CACHED:
+            del self._vectors[next(iter(self._vectors))]
+        return result
+
+
 class TextWriter:
     """Turns wishes into rows. ``written`` counts new texts, ``cut`` those longer than the encoder reads."""
 
@@ -93,12 +114,14 @@ class TextWriter:
         self, catalog: Catalog, encoder: TextEncoder, encoder_row: int, sources: CaptionSources
     ) -> None:
         self._catalog = catalog
-        self._encoder = encoder
         self._encoder_row = encoder_row
         self._sources = sources
-        self._vectors: dict[str, NDArray[np.float16]] = {}
+        self._vectors = TextVectors(encoder)
         self.written = 0
-        self.cut = 0
+
+    @property
+    def cut(self) -> int:
+        return self._vectors.cut
 
     def prepare(self, wishes: Iterable[Wish]) -> Batch:
         """Compares and encodes; nothing is written yet."""
@@ -126,7 +149,7 @@ class TextWriter:
                     text = Text(wish.item_id, caption.language, caption.body, wish.origin)
                     texts[wish.item_id, wish.origin, caption] = text
         rows = list(texts.values())
-        return Batch(rows, self._encode([text.body for text in rows]), outdated)
+        return Batch(rows, self._vectors.encode([text.body for text in rows]), outdated)
 
     def commit(self, batch: Batch) -> None:
         """Inside the caller's transaction."""
@@ -136,15 +159,3 @@ class TextWriter:
             rows = self._catalog.put_texts(batch.texts)
             self._catalog.put_vectors(self._encoder_row, "text", rows, batch.vectors)
         self.written += len(batch.texts)
-
-    def _encode(self, bodies: list[str]) -> NDArray[np.float16]:
-        """Shape: n bodies -> (n, dim) float16, as they are stored. Equal bodies are encoded once."""
-        new = [body for body in dict.fromkeys(bodies) if body not in self._vectors]
-        if new:
-            self.cut += sum(count > self._encoder.max_tokens for count in self._encoder.count_tokens(new))
-            # A vector that cannot be made is a fault of the encoder, not of one caption: let it be seen.
-            self._vectors |= zip(new, self._encoder.encode_texts(new).astype(np.float16), strict=True)
-        result = np.array([self._vectors[body] for body in bodies], dtype=np.float16)
-        while len(self._vectors) > _CACHED:
-            del self._vectors[next(iter(self._vectors))]
-        return result
