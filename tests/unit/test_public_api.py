@@ -8,8 +8,10 @@ import pytest
 import babelens
 
 PUBLIC = [
+    "LANGUAGES",
     "BabelensError",
     "Caption",
+    "Captioner",
     "Collection",
     "CollectionError",
     "CollectionInfo",
@@ -18,6 +20,7 @@ PUBLIC = [
     "CorruptCatalogError",
     "CorruptIndexError",
     "DatasetError",
+    "DescribeReport",
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",
@@ -29,7 +32,6 @@ PUBLIC = [
     "IngestReport",
     "InvalidQueryError",
     "Item",
-    "LANGUAGES",
     "Language",
     "MalformedDataError",
     "MissingExtraError",
@@ -44,6 +46,8 @@ PUBLIC = [
     "Text",
     "TextEncoder",
     "TrainingError",
+    "Translation",
+    "Translator",
     "UnknownItemError",
     "UnknownLanguageError",
     "UnknownModelError",
@@ -53,10 +57,14 @@ PUBLIC = [
     "__version__",
     "encode_image",
     "encode_text",
+    "generate_caption",
     "get_language",
     "list_models",
+    "load_captioner",
     "load_encoder",
+    "load_translator",
     "resolve_collection_path",
+    "translate",
 ]
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +26,7 @@ from ..storage.catalog import Catalog
 from ..types import (
     Caption,
     Comparison,
+    DescribeReport,
     EncoderFingerprint,
     IngestReport,
     Item,
@@ -42,7 +44,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from ..models.captioners import Captioner
     from ..models.protocols import Encoder
+    from ..models.translators import Translator
     from ..search import Searcher
     from .care import CollectionInfo, ExportReport, VerifyReport
 
@@ -207,11 +211,8 @@ class Collection:
         """
         from ..ingest import ingest
 
-        with self._catalog.writing():
-            self._record(
-                self.encoder.fingerprint, self._catalog.get_setting("model") or _model_name(self._model)
-            )
-            report = ingest(
+        with self._adding(progress):
+            return ingest(
                 self._catalog,
                 self.encoder,
                 [paths] if isinstance(paths, str | Path) else list(paths),
@@ -224,8 +225,6 @@ class Collection:
                 seed=seed,
                 progress=progress,
             )
-            self._maintain(progress)
-        return report
 
     def import_vectors(
         self,
@@ -249,6 +248,58 @@ class Collection:
             report = import_rows(self._catalog, number, vectors, ids, progress=progress)
             self._maintain(progress)
         return report
+
+    def caption(
+        self,
+        *,
+        model: str | Path | Captioner = "git-base-coco",
+        where: str | None = None,
+        progress: Progress | None = None,
+    ) -> DescribeReport:
+        """Captions the pictures that this model has not captioned yet: see :func:`babelens.describing.caption_items`.
+
+        Raises what :func:`babelens.load_captioner` does, and as :meth:`add`; what was committed before stays.
+        """
+        from ..describing import caption_items
+
+        with self._adding(progress):
+            return caption_items(self._catalog, self.encoder, model, where=where, progress=progress)
+
+    def translate(
+        self,
+        to: str | Sequence[str],
+        *,
+        model: str | Path | Translator | None = None,
+        source: str | None = None,
+        where: str | None = None,
+        progress: Progress | None = None,
+    ) -> DescribeReport:
+        """Translates captions into the languages they lack: see :func:`babelens.describing.translate_items`.
+
+        Raises what :func:`babelens.load_translator` does, and as :meth:`add`; what was committed before stays.
+        """
+        from ..describing import translate_items
+
+        targets = [to] if isinstance(to, str) else to
+        with self._adding(progress):
+            return translate_items(
+                self._catalog,
+                self.encoder,
+                targets,
+                model=model,
+                source=source,
+                where=where,
+                progress=progress,
+            )
+
+    @contextmanager
+    def _adding(self, progress: Progress | None) -> Iterator[None]:
+        with self._catalog.writing():
+            self._record(
+                self.encoder.fingerprint, self._catalog.get_setting("model") or _model_name(self._model)
+            )
+            yield
+            self._maintain(progress)
 
     def remove(self, ids_or_paths: str | Path | Iterable[str | Path]) -> int:
         """Removes items by id, by path, or below a folder; files stay where they are. Returns how many items went.

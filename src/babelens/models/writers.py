@@ -6,6 +6,7 @@ The names are data (``writers.toml``). What a folder holds is told by its ``conf
 
 from __future__ import annotations
 
+import fnmatch
 import hashlib
 import json
 import re
@@ -32,7 +33,7 @@ _SAMPLES, _SAMPLE_BYTES = 64, 65_536
 
 @dataclass(frozen=True, slots=True)
 class WriterInfo:
-    """One row of ``writers.toml``. ``pairs`` are ``source-target`` tags of a translator, ``*-*`` for any pair."""
+    """One row of ``writers.toml``, which says what the columns mean."""
 
     name: str
     kind: Kind
@@ -66,8 +67,8 @@ def list_writers() -> tuple[WriterInfo, ...]:
     path = resources.files(__package__).joinpath("writers.toml")
     rows = []
     for name, row in tomllib.loads(path.read_text(encoding="utf-8")).items():
-        lists = {key: tuple(row.pop(key, ())) for key in ("languages", "pairs", "patterns")}
-        rows.append(WriterInfo(name=name, **row, **lists))
+        row |= {key: tuple(row.get(key, ())) for key in ("languages", "pairs", "patterns")}
+        rows.append(WriterInfo(name=name, **row))
     return tuple(rows)
 
 
@@ -80,19 +81,16 @@ def find_checkpoint(
     ``a|b`` means one of them. Raises :class:`UnknownModelError`; :class:`WeightsUnavailableError` when files are
     missing, or the family is not known.
     """
-    rows = {row.name: row for row in list_writers() if row.kind == kind}
-    folder, name = Path(model).expanduser(), str(model)
-    row = rows.get(name) or next((row for row in rows.values() if row.repo == name), None)
-    if (folder / "config.json").is_file() or (folder.is_dir() and row is None):
-        name = folder.resolve().name
-    elif row is not None:
-        folder, name = _fetch(row.repo, row.revision, row.patterns, progress), row.name
-    elif _HUB_ID.fullmatch(name):
-        folder = _fetch(name, "main", ("*.json", "*.txt", "*.spm", "*.model"), progress)
-    else:
-        raise UnknownModelError(name, rows)
+    folder, row, name = _look_up(model, kind)
+    if folder is None:
+        if row is not None:
+            folder = _fetch(row.repo, row.revision, row.patterns, progress)
+        elif _HUB_ID.fullmatch(name):
+            folder = _fetch(name, "", ("*.json", "*.txt", "*.spm", "*.model"), progress)
+        else:
+            raise UnknownModelError(name, [row.name for row in list_writers() if row.kind == kind])
     config = _read_config(folder)
-    family = config.get("model_type")
+    family = str(config.get("model_type"))
     if family not in needs:
         raise WeightsUnavailableError(
             f"{folder} holds a model of the family {family!r}, which is no {kind} that Babelens knows.",
@@ -109,6 +107,21 @@ def find_checkpoint(
             hint="Copy all files of the model into one folder, as they are in its repository.",
         )
     return Checkpoint(folder, name, _revision(folder), config)
+
+
+def name_of(model: str | Path, kind: Kind) -> str:
+    """The name that texts by a model carry; nothing is loaded, nor looked for on the network."""
+    return _look_up(model, kind)[2]
+
+
+def _look_up(model: str | Path, kind: Kind) -> tuple[Path | None, WriterInfo | None, str]:
+    """A local folder or a row, whichever it is, and its name. A folder with a model goes before a name."""
+    name = str(model)
+    rows = (row for row in list_writers() if row.kind == kind and name in (row.name, row.repo))
+    row, folder = next(rows, None), Path(model).expanduser()
+    if (folder / "config.json").is_file() or (folder.is_dir() and row is None):
+        return folder, None, folder.resolve().name
+    return None, row, name if row is None else row.name
 
 
 def _read_config(folder: Path) -> dict[str, Any]:
@@ -128,16 +141,31 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 
 def _fetch(repo: str, revision: str, patterns: Sequence[str], progress: Progress | None) -> Path:
-    from .hub import fetch
+    """The folder of a repository: as it is on this machine when it is whole, else fetched, its weights last."""
+    from . import hub
 
-    folder = Path(
-        fetch(repo, revision=revision, patterns=[*patterns, "model*.safetensors*"], progress=progress)
-    )
-    if not any((folder / name).is_file() for name in _SAFE):
-        folder = Path(
-            fetch(repo, revision=revision, patterns=[*patterns, "pytorch_model*"], progress=progress)
-        )
-    return folder
+    for weights in (*_SAFE, *_PICKLED):
+        folder: Path | None = hub.cached(repo, revision=revision, files=["config.json", weights])
+        if folder is not None:
+            return folder
+    names = hub.list_files(repo, revision=revision)
+    fetched: Path = hub.fetch(repo, revision=revision, files=choose_files(names, patterns), progress=progress)
+    return fetched
+
+
+def choose_files(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
+    """What to fetch of a repository: the files that ``patterns`` name, then weights of one kind, their index last.
+
+    Weights last: where they are, everything is.
+    """
+    chosen = [name for name in names if any(fnmatch.fnmatchcase(name, pattern) for pattern in patterns)]
+    for whole, index in (_SAFE, _PICKLED):
+        if whole in names:
+            return [*chosen, whole]
+        if index in names:
+            stem, kind = whole.split(".")
+            return [*chosen, *(name for name in names if re.fullmatch(rf"{stem}-\d.*\.{kind}", name)), index]
+    return chosen
 
 
 def _revision(folder: Path) -> str:

@@ -377,7 +377,7 @@ class Catalog:
             return wordsearch.counts(connection, tokens)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Items by ``kind``, files by ``status``, texts by ``text_status``; good ones by ``language`` and ``origin``."""
+        """Items by ``kind``, files by ``status``, texts by ``text_status``; good ones by ``language``, ``origin``."""
         with self._database.reading() as connection:
             return items.counts(connection)
 
