@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -99,6 +99,24 @@ def pictures(tmp_path: Path) -> Path:
     folder.mkdir()
     for name, colour in COLOURS.items():
         Image.new("RGB", (32, 24), colour).save(folder / f"{name}.png")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def writers(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Folders of tiny captioners and translators by the name of their function in ``checkpoints/words.py``."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests.checkpoints import words
+
+    base, made = tmp_path_factory.mktemp("writers"), dict[str, Path]()
+
+    def folder(family: str, name: str = "", **settings: object) -> Path:
+        name = name or family
+        if name not in made:
+            made[name] = getattr(words, family)(base / name, **settings)
+        return made[name]
+
     return folder
 
 

@@ -57,8 +57,9 @@ LANGUAGES = LanguagesType()
 def caption(collection: str, model: str, languages: tuple[str, ...], where: str | None, as_json: bool) -> int:
     """Write captions for pictures.
 
-    For those that this model has not captioned yet. They are stored with the model's name beside those that people wrote, which they never replace. Run the same
-    command again at any time: only what is missing is done. Needs: pip install 'babelens[torch]'
+    For those that this model has not captioned yet. They are stored with the model's name beside those that people
+    wrote, which they never replace. Run the same command again at any time: only what is missing is done. Needs:
+    pip install 'babelens[torch]'
 
     \b
     babelens caption -c holiday --languages en,hi

@@ -21,6 +21,7 @@ DEFAULT_CAPTIONER: Final = "git-base-coco"
 BEAMS: Final = 4
 MAX_TOKENS: Final = 32  # captions have 10 to 15
 _BATCH: Final = 16
+_LONGEST_SIDE: Final = 16  # times the shorter one
 
 
 @runtime_checkable
@@ -100,7 +101,7 @@ class PretrainedCaptioner:
 
     def _generate(self, images: list[Image]) -> Any:
         """Shape: n pictures -> (n, tokens)."""
-        pixels = self._processor(images, return_tensors="pt")["pixel_values"].to(self._model.device)
+        pixels = self._processor([self._tamed(image) for image in images], return_tensors="pt")["pixel_values"].to(self._model.device)
         begin = {}
         if self._family.starts:
             begin["input_ids"] = pixels.new_full((len(images), 1), self._tokenizer.cls_token_id).long()
@@ -108,3 +109,13 @@ class PretrainedCaptioner:
             return self._model.generate(
                 pixel_values=pixels, do_sample=False, num_beams=BEAMS, max_new_tokens=MAX_TOKENS, **begin
             )
+
+    def _tamed(self, image: Image) -> Image:
+        """The middle of a very long picture, where only a square in the middle is looked at anyway: brought to the
+        model's height in whole it would fill the memory."""
+        width, height = image.size
+        short = _LONGEST_SIDE * min(width, height)
+        if max(width, height) <= short or not self._processor.size["shortest_edge"]:
+            return image
+        left, top = max(0, (width - short) // 2), max(0, (height - short) // 2)
+        return image.crop((left, top, left + min(width, short), top + min(height, short)))
