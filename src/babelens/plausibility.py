@@ -21,7 +21,7 @@ _NAME_WORDS: Final = 3  # a phrase of more capitalised words is a title, and tit
 _COPIED: Final = 0.8  # share of the words that came back
 _LOOPS: Final = 4  # times in a row
 _LOOP_WORDS: Final = 8  # the longest unit of a loop
-_LOOP_LETTERS: Final = 8  # the shortest loop that counts, in letters
+_LOOP_LETTERS: Final = 8  # a loop has more
 _DENSE: Final = frozenset({"Hira", "Kana", "Hani"})
 _DENSE_LETTER: Final = 2.5  # letters of an alphabet that one of these stands for
 _TIMES_LONGER, _TIMES_SHORTER, _SLACK = 3.0, 4.0, 24.0
@@ -112,7 +112,8 @@ def _judge_script(text: str, original: str, source: str, target: str) -> Verdict
     rest = text
     if not _same_script(source, target):  # names may stay as they were written
         for word in sorted(set(_words(original)), key=len, reverse=True):
-            rest = rest.replace(word, " ") if _stays(word) or word[0].isupper() else rest
+            if _stays(word) or any(map(str.isupper, word)):
+                rest = rest.replace(word, " ")
     found = main_script(rest)
     if found is not None and found not in scripts:
         return Verdict("wrong-script", f"it is written in {found}, not in {' or '.join(scripts)}")
@@ -145,7 +146,7 @@ def _repeated(units: Sequence[str], *, glue: str, least: int) -> str | None:
 def _counts(unit: Sequence[str], length: int) -> bool:
     """Rows of digits are numbers, and a short stretch is a way of speaking."""
     letters = sum(len(word) for word in unit) * length / len(unit)
-    return letters >= _LOOP_LETTERS and any(map(str.isalpha, "".join(unit)))
+    return letters > _LOOP_LETTERS and any(map(str.isalpha, "".join(unit)))
 
 
 def _extent(text: str) -> float:

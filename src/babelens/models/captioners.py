@@ -101,7 +101,9 @@ class PretrainedCaptioner:
 
     def _generate(self, images: list[Image]) -> Any:
         """Shape: n pictures -> (n, tokens)."""
-        pixels = self._processor([self._tamed(image) for image in images], return_tensors="pt")["pixel_values"].to(self._model.device)
+        pixels = self._processor([self._tamed(image) for image in images], return_tensors="pt")[
+            "pixel_values"
+        ].to(self._model.device)
         begin = {}
         if self._family.starts:
             begin["input_ids"] = pixels.new_full((len(images), 1), self._tokenizer.cls_token_id).long()

@@ -23,17 +23,13 @@ _VERSION: Final = 1
 _BUSY_SECONDS: Final = 30.0
 _ASKED: Final = 500
 
-_SCHEMA: Final = f"""
-BEGIN IMMEDIATE;
-DROP TABLE IF EXISTS translations;
+_SCHEMA: Final = """
 CREATE TABLE translations (
     source TEXT NOT NULL, target TEXT NOT NULL, model TEXT NOT NULL, revision TEXT NOT NULL,
     text BLOB NOT NULL,    -- SHA-256 of the text
     body TEXT NOT NULL,
     PRIMARY KEY (text, source, target, model, revision)
-) WITHOUT ROWID;
-PRAGMA user_version = {_VERSION};
-COMMIT;
+) WITHOUT ROWID
 """
 
 
@@ -81,8 +77,9 @@ class TranslationMemory:
         rows = [(*self._key, _digest(text), body) for text, body in translations.items()]
 
         def write(connection: sqlite3.Connection) -> None:
-            with connection:
-                connection.executemany("INSERT OR REPLACE INTO translations VALUES (?, ?, ?, ?, ?, ?)", rows)
+            connection.execute("BEGIN IMMEDIATE")  # undone by closing when it does not come to the end
+            connection.executemany("INSERT OR REPLACE INTO translations VALUES (?, ?, ?, ?, ?, ?)", rows)
+            connection.execute("COMMIT")
 
         if rows:
             self._attempt(write)
@@ -106,12 +103,15 @@ class TranslationMemory:
 
     def _open(self) -> sqlite3.Connection:
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS)
+        connection = sqlite3.connect(self._path, timeout=_BUSY_SECONDS, isolation_level=None)
         try:
-            connection.execute("PRAGMA synchronous = NORMAL")
-            if connection.execute("PRAGMA user_version").fetchone()[0] != _VERSION:
-                connection.execute("PRAGMA journal_mode = WAL")
-                connection.executescript(_SCHEMA)
+            if _version(connection) != _VERSION:
+                connection.execute("BEGIN IMMEDIATE")
+                if _version(connection) != _VERSION:  # no other process was first
+                    connection.execute("DROP TABLE IF EXISTS translations")
+                    connection.execute(_SCHEMA)
+                    connection.execute(f"PRAGMA user_version = {_VERSION}")
+                connection.execute("COMMIT")
         except BaseException:
             connection.close()
             raise
@@ -124,12 +124,15 @@ class TranslationMemory:
             self._note(
                 f"The cache of translations was damaged ({error}) and begins anew; the old one is {aside}."
             )
-        for suffix in ("-wal", "-shm"):
-            Path(f"{self._path}{suffix}").unlink(missing_ok=True)
+        Path(f"{self._path}-journal").unlink(missing_ok=True)
 
     def _note(self, text: str) -> None:
         if text not in self.notes:
             self.notes.append(text)
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _digest(text: str) -> bytes:

@@ -10,7 +10,12 @@ from typing import Any
 import pytest
 
 from babelens import load_translator
-from babelens.errors import InvalidQueryError, UnknownLanguageError, UnknownModelError, WeightsUnavailableError
+from babelens.errors import (
+    InvalidQueryError,
+    UnknownLanguageError,
+    UnknownModelError,
+    WeightsUnavailableError,
+)
 from babelens.languages import LANGUAGES
 from babelens.models.translators import BEAMS, PretrainedTranslator, default_translator
 
@@ -59,7 +64,9 @@ class Watched:
     def generate(self, **inputs: Any) -> Any:
         tokens = self._model.generate(**inputs)
         self.batches.append(len(tokens))
-        rows = zip(inputs["input_ids"].tolist(), inputs["attention_mask"].tolist(), tokens.tolist(), strict=True)
+        rows = zip(
+            inputs["input_ids"].tolist(), inputs["attention_mask"].tolist(), tokens.tolist(), strict=True
+        )
         for given, mask, written in rows:
             self.given[tuple(token for token, on in zip(given, mask, strict=True) if on)] = written
         return tokens
@@ -91,7 +98,11 @@ def test_batches_give_the_tokens_that_transformers_gives_one_at_a_time(
     family: str, target: str, class_name: str, prefix: str, writers: Writers
 ) -> None:
     codes = ("apc", "ara", "arz")
-    folder = writers("marian", family, target="ar", codes=codes, pull=3) if family == "marian_ar" else writers(family)
+    folder = (
+        writers("marian", family, target="ar", codes=codes, pull=3)
+        if family == "marian_ar"
+        else writers(family)
+    )
     translator = load_translator(folder, "en", target)
     model = watched(translator)
     found = translator.translate(TEXTS, source="en", target=target)
@@ -105,7 +116,9 @@ def test_batches_give_the_tokens_that_transformers_gives_one_at_a_time(
         assert unpadded(model.given[tuple(given)], pad) == unpadded(wanted, pad)
         lengths.add(len(wanted))
         languages = set(getattr(tokenizer, "id_to_lang_token", ())) | set(
-            tokenizer.convert_tokens_to_ids([f">>{code}<<" for code in codes]) if family == "marian_ar" else ()
+            tokenizer.convert_tokens_to_ids([f">>{code}<<" for code in codes])
+            if family == "marian_ar"
+            else ()
         )
         own = [token for token in wanted if token not in languages]
         how = {} if family == "m2m100" else {"use_source_tokenizer": False}
