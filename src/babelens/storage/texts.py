@@ -23,7 +23,7 @@ def put(
     connection: sqlite3.Connection, texts: Iterable[Text], sources: Sequence[int | None] | None = None
 ) -> list[int]:
     """Row numbers, one for each text given. An equal text is not doubled: only its status, model and reason are
-    brought up to date. ``sources`` are the rows that translations were made from, one for each text.
+    brought up to date. Captions of two models are two texts. ``sources`` are the rows that translations were made from, one for each text.
 
     Raises :class:`UnknownItemError`.
     """
@@ -37,8 +37,9 @@ def put(
             """
             SELECT n, status, model, reason FROM texts
             WHERE item = ? AND language = ? AND origin = ? AND body = ? AND source IS ?
+            AND (origin <> 'caption-model' OR model IS ?)
             """,
-            key,
+            (*key, text.model),
         ).fetchone()
         if known is None:
             cursor = connection.execute(
