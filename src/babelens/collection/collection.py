@@ -25,7 +25,6 @@ from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
 from ..types import (
     Caption,
-    Comparison,
     DescribeReport,
     EncoderFingerprint,
     IngestReport,
@@ -310,7 +309,7 @@ class Collection:
         with self._catalog.transaction():
             before = len(self)
             for value in wanted:
-                if not self._remove(value):
+                if not care.remove(self._catalog, value):
                     raise UnknownItemError(
                         f"Nothing in {self.path} has the id or path {str(value)!r}.",
                         hint="Nothing was removed.",
@@ -318,20 +317,6 @@ class Collection:
             removed = before - len(self)
         self._maintain()
         return removed
-
-    def _remove(self, value: str | Path) -> bool:
-        from ..sources.scan import absolute
-
-        if isinstance(value, str) and self._catalog.remove_items([value]):
-            return True
-        known = False
-        for path in dict.fromkeys((str(value), absolute(value))):
-            files = list(self._catalog.file_states(path))
-            items = self._catalog.matching_items(Comparison("path", "=", path))
-            self._catalog.remove_files(files)
-            self._catalog.remove_items(items)
-            known = known or bool(files or items)
-        return known
 
     def _maintain(self, progress: Progress | None = None) -> None:
         """Builds index files anew where that is due; tuned with texts, since that is what people search with."""

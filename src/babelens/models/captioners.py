@@ -1,7 +1,8 @@
 """Captioners: what a picture shows, in a sentence.
 
 The families are GIT, BLIP and encoder-decoders such as ViT-GPT2, all through ``transformers``. Beam search without
-sampling, so that the same picture always gets the same caption, alone or in a batch.
+sampling, so that the same picture always gets the same caption, alone or in a batch (up to rounding, which can tip
+the scales between captions that are as likely as each other).
 """
 
 from __future__ import annotations

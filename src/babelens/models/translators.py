@@ -1,7 +1,7 @@
 """Translators: MarianMT for one pair of languages, M2M100 and NLLB between any two.
 
 What they give is raw: :mod:`babelens.plausibility` judges it. Beam search without sampling; texts of like length
-share a batch, and nothing in a batch changes what becomes of a text.
+share a batch, and nothing in a batch but rounding touches what becomes of a text.
 """
 
 from __future__ import annotations

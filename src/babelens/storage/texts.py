@@ -23,7 +23,8 @@ def put(
     connection: sqlite3.Connection, texts: Iterable[Text], sources: Sequence[int | None] | None = None
 ) -> list[int]:
     """Row numbers, one for each text given. An equal text is not doubled: only its status, model and reason are
-    brought up to date. Captions of two models are two texts. ``sources`` are the rows that translations were made from, one for each text.
+    brought up to date. Captions of two models are two texts. ``sources`` are the rows that translations were made
+    from, one for each text.
 
     Raises :class:`UnknownItemError`.
     """
