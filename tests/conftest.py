@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -114,6 +114,24 @@ def onnx_text_tower(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
     folder = tmp_path_factory.mktemp("onnx") / "tower"
     return text_towers.add_onnx(text_towers.sentence_tower(folder))
+
+
+@pytest.fixture(scope="session")
+def writers(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Folders of tiny captioners and translators by the name of their function in ``checkpoints/words.py``."""
+    pytest.importorskip("torch")
+    pytest.importorskip("transformers")
+    from tests.checkpoints import words
+
+    base, made = tmp_path_factory.mktemp("writers"), dict[str, Path]()
+
+    def folder(family: str, name: str = "", **settings: object) -> Path:
+        name = name or family
+        if name not in made:
+            made[name] = getattr(words, family)(base / name, **settings)
+        return made[name]
+
+    return folder
 
 
 @pytest.fixture

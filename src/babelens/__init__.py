@@ -41,6 +41,7 @@ from .errors import (
 from .languages import LANGUAGES, Language, get_language
 from .types import (
     Caption,
+    DescribeReport,
     EncoderFingerprint,
     Hit,
     IngestReport,
@@ -52,6 +53,7 @@ from .types import (
     Source,
     Term,
     Text,
+    Translation,
 )
 
 if TYPE_CHECKING:
@@ -65,12 +67,16 @@ if TYPE_CHECKING:
         VerifyReport,
         resolve_collection_path,
     )
+    from .describing import generate_caption, translate
     from .encoding import encode_image, encode_text
+    from .models.captioners import Captioner, load_captioner
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
+    from .models.translators import Translator, load_translator
     from .search import ResultChanges
 
 _LAZY = {
+    "Captioner": "models.captioners",
     "Collection": "collection",
     "CollectionInfo": "collection",
     "Encoder": "models.protocols",
@@ -82,18 +88,24 @@ _LAZY = {
     "ReindexReport": "collection",
     "ResultChanges": "search",
     "TextEncoder": "models.protocols",
+    "Translator": "models.translators",
     "VerifyReport": "collection",
     "encode_image": "encoding",
     "encode_text": "encoding",
+    "generate_caption": "describing",
     "list_models": "models.registry",
+    "load_captioner": "models.captioners",
     "load_encoder": "models.registry",
+    "load_translator": "models.translators",
     "resolve_collection_path": "collection",
+    "translate": "describing",
 }
 
 __all__ = [
     "LANGUAGES",
     "BabelensError",
     "Caption",
+    "Captioner",
     "Collection",
     "CollectionError",
     "CollectionInfo",
@@ -102,6 +114,7 @@ __all__ = [
     "CorruptCatalogError",
     "CorruptIndexError",
     "DatasetError",
+    "DescribeReport",
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",
@@ -132,6 +145,8 @@ __all__ = [
     "Text",
     "TextEncoder",
     "TrainingError",
+    "Translation",
+    "Translator",
     "UnknownItemError",
     "UnknownLanguageError",
     "UnknownModelError",
@@ -141,10 +156,14 @@ __all__ = [
     "__version__",
     "encode_image",
     "encode_text",
+    "generate_caption",
     "get_language",
     "list_models",
+    "load_captioner",
     "load_encoder",
+    "load_translator",
     "resolve_collection_path",
+    "translate",
 ]
 
 

@@ -59,7 +59,7 @@ def near(name: str, known: Iterable[str]) -> str | None:
 class UnknownModelError(BabelensError):
     def __init__(self, name: str, known: Iterable[str]) -> None:
         super().__init__(
-            f"There is no model named {name!r}, nor an encoder folder there.", hint=near(name, known)
+            f"There is no model named {name!r}, nor a model folder there.", hint=near(name, known)
         )
 
 

@@ -60,6 +60,19 @@ class Text:
 
 
 @dataclass(frozen=True, slots=True)
+class Translation:
+    """What a model made of a text. It is a translation only when ``status`` is ``ok``; else ``reason`` says why not,
+    and ``body`` is what the model gave. ``source`` and ``target`` are language tags."""
+
+    body: str
+    status: Status
+    reason: str | None
+    model: str
+    source: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
 class EncoderFingerprint:
     """What must be equal for two vectors to be comparable; written with every vector."""
 
@@ -164,6 +177,20 @@ class IngestReport:
     removed: int = 0
     unchanged: int = 0
     texts: int = 0
+    skipped: tuple[Skip, ...] = ()
+    notes: tuple[str, ...] = ()
+    seconds: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class DescribeReport:
+    """What captioning or translating a collection did.
+
+    ``written`` counts texts by language and status; ``unchanged`` counts captions or translations that were there.
+    """
+
+    written: Mapping[str, Mapping[Status, int]] = field(default_factory=dict)
+    unchanged: int = 0
     skipped: tuple[Skip, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0

@@ -43,7 +43,11 @@ CAPTIONS = {
         "ar": ["صندوق أزرق على الأرض"],
     },
 }
-HIT_FIELDS = {"rank", "score", "id", "kind", "path", "text", "language", "why", "confident", "confidence"}
+HIT_FIELDS = {"rank", "score", "id", "kind", "path", "text", "language", "origin"} | {
+    "why",
+    "confident",
+    "confidence",
+}
 
 
 class Home:
@@ -191,7 +195,7 @@ def test_captions_in_a_language(indexed: Home) -> None:
     found = indexed.lines("captions", "photos/circle.png", "--lang", "Hindi")
     assert {row["language"] for row in found} == {"hi"}
     assert {row["text"] for row in found} == {CAPTIONS[name]["hi"][0] for name in CAPTIONS}
-    assert set(found[0]) == {"rank", "score", "id", "text", "language", "origin"}
+    assert set(found[0]) == {"rank", "score", "id", "text", "language", "origin", "model", "status"}
     assert found[0]["origin"] == "human"
 
 

@@ -8,8 +8,10 @@ import pytest
 import babelens
 
 PUBLIC = [
+    "LANGUAGES",
     "BabelensError",
     "Caption",
+    "Captioner",
     "Collection",
     "CollectionError",
     "CollectionInfo",
@@ -18,6 +20,7 @@ PUBLIC = [
     "CorruptCatalogError",
     "CorruptIndexError",
     "DatasetError",
+    "DescribeReport",
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",
@@ -31,7 +34,6 @@ PUBLIC = [
     "IngestReport",
     "InvalidQueryError",
     "Item",
-    "LANGUAGES",
     "Language",
     "MalformedDataError",
     "MissingExtraError",
@@ -49,6 +51,8 @@ PUBLIC = [
     "Text",
     "TextEncoder",
     "TrainingError",
+    "Translation",
+    "Translator",
     "UnknownItemError",
     "UnknownLanguageError",
     "UnknownModelError",
@@ -58,10 +62,14 @@ PUBLIC = [
     "__version__",
     "encode_image",
     "encode_text",
+    "generate_caption",
     "get_language",
     "list_models",
+    "load_captioner",
     "load_encoder",
+    "load_translator",
     "resolve_collection_path",
+    "translate",
 ]
 
 

@@ -33,6 +33,8 @@ COMMANDS: Final[dict[str, str]] = {
     "search": "search:search",
     "captions": "search:captions",
     "similar": "search:similar",
+    "caption": "describe:caption",
+    "translate": "describe:translate",
     "info": "manage:info",
     "verify": "manage:verify",
     "remove": "manage:remove",

@@ -181,8 +181,17 @@ def captions(
             print_json({"rank": caption.rank, "score": _rounded(caption.score), **_text_fields(caption.text)})
     elif found:
         print_table(
-            [Column("#", "right"), Column("score", "right"), Column("caption", crop="end"), Column("id")],
-            [[str(c.rank), f"{c.score:.3f}", c.text.body, c.text.item_id] for c in found],
+            [
+                Column("#", "right"),
+                Column("score", "right"),
+                Column("caption", crop="end"),
+                Column("by"),
+                Column("id"),
+            ],
+            [
+                [str(c.rank), f"{c.score:.3f}", c.text.body, c.text.model or c.text.origin, c.text.item_id]
+                for c in found
+            ],
         )
     if not found:
         message(_no_captions(language, texts))
@@ -302,6 +311,7 @@ def _hit_fields(hit: Hit, text: Text | None, result: SearchResult) -> dict[str, 
         "path": hit.item.source.path,
         "text": text.body if text else None,
         "language": text.language if text else None,
+        "origin": text.origin if text else None,
         "why": [
             {
                 "ranking": reason.ranking,
@@ -324,6 +334,8 @@ def _text_fields(text: Text) -> dict[str, Any]:
         "text": text.body,
         "language": text.language,
         "origin": text.origin,
+        "status": text.status,
+        "model": text.model,
     }
 
 

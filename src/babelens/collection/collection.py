@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -22,7 +23,7 @@ from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
 from ..types import (
     Caption,
-    Comparison,
+    DescribeReport,
     IngestReport,
     Item,
     Kind,
@@ -41,7 +42,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
+    from ..models.captioners import Captioner
     from ..models.protocols import Encoder
+    from ..models.translators import Translator
     from ..search import Searcher
     from .care import CollectionInfo, ExportReport, VerifyReport
 
@@ -149,14 +152,10 @@ class Collection:
         """
         from ..ingest import ingest
 
-        with self._catalog.writing():
-            encoder = self.encoder
-            if self._space.recorded() is None:
-                name = self.model if self._model is None else model_name(self._model)
-                self._space.record(encoder.fingerprint, name)
-            report = ingest(
+        with self._adding(progress):
+            return ingest(
                 self._catalog,
-                encoder,
+                self.encoder,
                 [paths] if isinstance(paths, str | Path) else list(paths),
                 captions=list(captions),
                 filename_captions=filename_captions,
@@ -167,8 +166,6 @@ class Collection:
                 seed=seed,
                 progress=progress,
             )
-            self._maintain(progress)
-        return report
 
     def import_vectors(
         self,
@@ -193,6 +190,59 @@ class Collection:
             self._maintain(progress)
         return report
 
+    def caption(
+        self,
+        *,
+        model: str | Path | Captioner = "git-base-coco",
+        where: str | None = None,
+        progress: Progress | None = None,
+    ) -> DescribeReport:
+        """Captions the pictures that this model has not captioned yet: see :func:`babelens.describing.caption_items`.
+
+        Raises what :func:`babelens.load_captioner` does, and as :meth:`add`; what was committed before stays.
+        """
+        from ..describing import caption_items
+
+        with self._adding(progress):
+            return caption_items(self._catalog, self.encoder, model, where=where, progress=progress)
+
+    def translate(
+        self,
+        to: str | Sequence[str],
+        *,
+        model: str | Path | Translator | None = None,
+        source: str | None = None,
+        where: str | None = None,
+        progress: Progress | None = None,
+    ) -> DescribeReport:
+        """Translates captions into the languages they lack: see :func:`babelens.describing.translate_items`.
+
+        Raises what :func:`babelens.load_translator` does, and as :meth:`add`; what was committed before stays.
+        """
+        from ..describing import translate_items
+
+        targets = [to] if isinstance(to, str) else to
+        with self._adding(progress):
+            return translate_items(
+                self._catalog,
+                self.encoder,
+                targets,
+                model=model,
+                source=source,
+                where=where,
+                progress=progress,
+            )
+
+    @contextmanager
+    def _adding(self, progress: Progress | None) -> Iterator[None]:
+        """Holds the writer's lock, ties a new collection to its encoder, and sees to the indexes at the end."""
+        with self._catalog.writing():
+            if self._space.recorded() is None:
+                name = self.model if self._model is None else model_name(self._model)
+                self._space.record(self.encoder.fingerprint, name)
+            yield
+            self._maintain(progress)
+
     def remove(self, ids_or_paths: str | Path | Iterable[str | Path]) -> int:
         """Removes items by id, by path, or below a folder; files stay where they are. Returns how many items went.
 
@@ -202,7 +252,7 @@ class Collection:
         with self._catalog.transaction():
             before = len(self)
             for value in wanted:
-                if not self._remove(value):
+                if not care.remove(self._catalog, value):
                     raise UnknownItemError(
                         f"Nothing in {self.path} has the id or path {str(value)!r}.",
                         hint="Nothing was removed.",
@@ -210,20 +260,6 @@ class Collection:
             removed = before - len(self)
         self._maintain()
         return removed
-
-    def _remove(self, value: str | Path) -> bool:
-        from ..sources.scan import absolute
-
-        if isinstance(value, str) and self._catalog.remove_items([value]):
-            return True
-        known = False
-        for path in dict.fromkeys((str(value), absolute(value))):
-            files = list(self._catalog.file_states(path))
-            items = self._catalog.matching_items(Comparison("path", "=", path))
-            self._catalog.remove_files(files)
-            self._catalog.remove_items(items)
-            known = known or bool(files or items)
-        return known
 
     def _maintain(self, progress: Progress | None = None) -> None:
         """Removes what a change of the encoder left, and builds index files anew where that is due; tuned with texts,

@@ -95,7 +95,8 @@ class DataSets:
         items = self._catalog.items(["image"])
         bare = 0
         while chunk := [item.id for item in itertools.islice(items, _CHUNK)]:
-            bare += len(chunk) - len(self._catalog.text_rows_of(chunk))
+            texts = self._catalog.texts_of(chunk)
+            bare += sum(not any(text.status == "ok" for text in texts.get(item_id, ())) for item_id in chunk)
         return bare
 
 

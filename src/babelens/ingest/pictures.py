@@ -51,6 +51,7 @@ class _Rows:
     vectors: dict[str, Floats] = field(default_factory=dict)
     moves: list[tuple[str, FileState, dict[str, Any]]] = field(default_factory=list)
     lost: list[str] = field(default_factory=list)
+    changed: list[str] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
 
 
@@ -173,6 +174,7 @@ class PictureWriter:
                 self._wish(entry, item_id, rows)
             elif item_id is not None:
                 rows.tally.updated += 1
+                rows.changed.append(item_id)
                 self._keep(entry, item_id, rows)
             elif (old := self._moved_from(entry, moved_from)) is not None:
                 assert old.item_id is not None
@@ -199,6 +201,8 @@ class PictureWriter:
             for path, state, metadata in rows.moves:
                 self._catalog.move_file(path, state, metadata)
             self._catalog.put_items(rows.items)
+            for item_id in rows.changed:  # a model described the picture that was there before
+                self._catalog.delete_texts(item_id, ["caption-model"])
             for state in rows.states:
                 self._catalog.put_file(state)
             if rows.lost:

@@ -20,7 +20,7 @@ from . import coverage, embeddings, fulltext, items, texts, verify, wordsearch
 from .database import CATALOG_NAME, Database, os_errors
 from .embeddings import Precision
 from .lock import WriterLock
-from .rows import FileState, Found, Owner, Watermark, WordHit
+from .rows import FileState, Found, Owner, StoredText, Watermark, WordHit
 from .where import compile_filter
 
 _PAGE: Final = 1000  # items read at a time: short reads let the write-ahead log be cleared
@@ -204,13 +204,14 @@ class Catalog:
 
     # -- texts ---------------------------------------------------------------------------------------------
 
-    def put_texts(self, batch: Iterable[Text]) -> list[int]:
+    def put_texts(self, batch: Iterable[Text], sources: Sequence[int | None] | None = None) -> list[int]:
         """Row numbers, one for each text. A text equal to a known one (item, language, origin, body) is not doubled.
 
+        ``sources`` are the rows that translations were made from: a translation goes when its source does.
         Raises :class:`UnknownItemError`. Only texts of status ``ok`` can be found by their words.
         """
         with self.writing(), self._database.transaction() as connection:
-            return texts.put(connection, batch)
+            return texts.put(connection, batch, sources)
 
     def texts_of(self, item_ids: Iterable[str], language: str | None = None) -> dict[str, list[Text]]:
         """Texts by item, in the order they were written; items without any are left out."""
@@ -226,13 +227,23 @@ class Catalog:
         with self._database.reading() as connection:
             return texts.rows_of_items(connection, item_ids)
 
+    def stored_texts(self, item_ids: Iterable[str]) -> dict[str, list[StoredText]]:
+        """As :meth:`texts_of`, with row numbers, and for translations what they were made from."""
+        with self._database.reading() as connection:
+            return texts.stored(connection, item_ids)
+
     def delete_texts(self, item_id: str, origins: Sequence[Origin]) -> int:
         """Removes an item's texts of some origins, with their vectors. Returns how many there were."""
         with self.writing(), self._database.transaction() as connection:
             return texts.delete(connection, item_id, origins)
 
+    def delete_text_rows(self, rows: Iterable[int]) -> int:
+        """Removes texts, with their vectors and translations. Returns how many were named that were there."""
+        with self.writing(), self._database.transaction() as connection:
+            return texts.delete_rows(connection, rows)
+
     def languages(self) -> dict[str, int]:
-        """How many texts there are in each language."""
+        """How many texts of status ``ok`` there are in each language."""
         with self._database.reading() as connection:
             return texts.languages(connection)
 
@@ -407,7 +418,7 @@ class Catalog:
             return wordsearch.counts(connection, tokens)
 
     def counts(self) -> dict[str, dict[str, int]]:
-        """Items by ``kind``, files by ``status``, texts by ``language``, ``origin`` and ``text_status``."""
+        """Items by ``kind``, files by ``status``, texts by ``text_status``; good ones by ``language``, ``origin``."""
         with self._database.reading() as connection:
             return items.counts(connection)
 

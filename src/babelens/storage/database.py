@@ -31,7 +31,7 @@ CATALOG_NAME: Final = "catalog.db"
 APPLICATION_ID: Final = 0x42424C4E  # "BBLN", in the file's header
 
 # Step i brings a catalog from version i to i + 1. Released steps are never edited, only followed.
-STEPS: Final = ("schema.sql",)
+STEPS: Final = ("schema.sql", "step_002.sql")
 
 _PAGE_BYTES: Final = 8192  # seven 512-d float16 vectors a page, with little waste
 _BUSY_SECONDS: Final = 30.0
@@ -163,7 +163,7 @@ class Database:
         if version < len(STEPS) and self.read_only:
             raise CollectionError(
                 f"{self.path} is of an older version and open for reading only.",
-                hint="Open it once for writing, and it is brought up to date.",
+                hint=f"Bring it up to date with: babelens compact -c {self.path.parent}",
             )
         connection.execute("SELECT count(*) FROM settings").fetchone()
 

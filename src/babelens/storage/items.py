@@ -167,8 +167,8 @@ def counts(connection: sqlite3.Connection) -> dict[str, dict[str, int]]:
     columns = {
         "kind": ("kind", "items"),
         "status": ("status", "files"),
-        "language": ("language", "texts"),
-        "origin": ("origin", "texts"),
+        "language": ("language", "texts WHERE status = 'ok'"),
+        "origin": ("origin", "texts WHERE status = 'ok'"),
         "text_status": ("status", "texts"),
     }
     return {

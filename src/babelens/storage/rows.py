@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from ..types import Item
+from ..types import Item, Text
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,3 +55,12 @@ class WordHit:
     item_id: str
     text_row: int | None
     score: float
+
+
+@dataclass(frozen=True, slots=True)
+class StoredText:
+    """A text with its row number; of a translation also the row it was made from."""
+
+    row: int
+    text: Text
+    source_row: int | None

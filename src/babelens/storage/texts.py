@@ -11,6 +11,7 @@ from typing import Any, Final
 from ..types import Text
 from . import fulltext
 from .items import known_rows_of, readable
+from .rows import StoredText
 
 _COLUMNS: Final = (
     "items.id, texts.language, texts.body, texts.origin, texts.status, texts.model, texts.reason"
@@ -18,22 +19,35 @@ _COLUMNS: Final = (
 _JOINED: Final = "texts JOIN items ON items.n = texts.item"
 
 
-def put(connection: sqlite3.Connection, texts: Iterable[Text]) -> list[int]:
+def put(
+    connection: sqlite3.Connection, texts: Iterable[Text], sources: Sequence[int | None] | None = None
+) -> list[int]:
     """Row numbers, one for each text given. An equal text is not doubled: only its status, model and reason are
-    brought up to date. Raises :class:`UnknownItemError`."""
+    brought up to date. Captions of two models are two texts. ``sources`` are the rows that translations were made
+    from, one for each text.
+
+    Raises :class:`UnknownItemError`.
+    """
     batch = [replace(text, body=readable(text.body), reason=readable(text.reason)) for text in texts]
     items = known_rows_of(connection, {text.item_id for text in batch})
     rows, changed = [], []
-    for text in batch:
-        key = (items[text.item_id], text.language, text.origin, text.body)
+    for text, source in zip(batch, sources or [None] * len(batch), strict=True):
+        key = (items[text.item_id], text.language, text.origin, text.body, source)
         details = (text.status, text.model, text.reason)
         known = connection.execute(
-            "SELECT n, status, model, reason FROM texts WHERE item = ? AND language = ? AND origin = ? AND body = ?",
-            key,
+            """
+            SELECT n, status, model, reason FROM texts
+            WHERE item = ? AND language = ? AND origin = ? AND body = ? AND source IS ?
+            AND (origin <> 'caption-model' OR model IS ?)
+            """,
+            (*key, text.model),
         ).fetchone()
         if known is None:
             cursor = connection.execute(
-                "INSERT INTO texts (item, language, origin, body, status, model, reason) VALUES (?, ?, ?, ?, ?, ?, ?)",
+                """
+                INSERT INTO texts (item, language, origin, body, source, status, model, reason)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                """,
                 (*key, *details),
             )
             row = int(cursor.lastrowid or 0)
@@ -73,13 +87,25 @@ def by_row(connection: sqlite3.Connection, rows: Iterable[int]) -> dict[int, Tex
 def rows_of_items(connection: sqlite3.Connection, item_ids: Iterable[str]) -> dict[str, list[int]]:
     sql = f"SELECT items.id, texts.n FROM {_JOINED} WHERE items.id IN (SELECT value FROM json_each(?)) ORDER BY texts.n"
     result: dict[str, list[int]] = {}
-    for item_id, row in connection.execute(sql, (json.dumps(list(item_ids)),)):
-        result.setdefault(item_id, []).append(row)
+    for row in connection.execute(sql, (json.dumps(list(item_ids)),)):
+        result.setdefault(row[0], []).append(row[1])
+    return result
+
+
+def stored(connection: sqlite3.Connection, item_ids: Iterable[str]) -> dict[str, list[StoredText]]:
+    """As :func:`of_items`, with row numbers."""
+    sql = f"""
+        SELECT texts.n, texts.source, {_COLUMNS} FROM {_JOINED}
+        WHERE items.id IN (SELECT value FROM json_each(?)) ORDER BY texts.n
+    """
+    result: dict[str, list[StoredText]] = {}
+    for row, source, *columns in connection.execute(sql, (json.dumps(list(item_ids)),)):
+        result.setdefault(columns[0], []).append(StoredText(row, Text(*columns), source))
     return result
 
 
 def delete(connection: sqlite3.Connection, item_id: str, origins: Sequence[str]) -> int:
-    """Removes an item's texts of some origins, with their vectors."""
+    """Removes an item's texts of some origins, with their vectors and what was translated from them."""
     sql = """
         DELETE FROM texts WHERE item = (SELECT n FROM items WHERE id = ?)
         AND origin IN (SELECT value FROM json_each(?))
@@ -87,11 +113,16 @@ def delete(connection: sqlite3.Connection, item_id: str, origins: Sequence[str])
     return connection.execute(sql, (item_id, json.dumps(list(origins)))).rowcount
 
 
+def delete_rows(connection: sqlite3.Connection, rows: Iterable[int]) -> int:
+    """Removes texts, with their vectors and what was translated from them."""
+    sql = "DELETE FROM texts WHERE n IN (SELECT value FROM json_each(?))"
+    return connection.execute(sql, (_integers(rows),)).rowcount
+
+
 def languages(connection: sqlite3.Connection) -> dict[str, int]:
-    """How many texts there are in each language."""
-    return dict(
-        connection.execute("SELECT language, count(*) FROM texts GROUP BY language ORDER BY language")
-    )
+    """How many texts of status ``ok`` there are in each language."""
+    sql = "SELECT language, count(*) FROM texts WHERE status = 'ok' GROUP BY language ORDER BY language"
+    return dict(connection.execute(sql))
 
 
 def _integers(numbers: Iterable[Any]) -> str:
