@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..errors import CollectionError
-from ..types import Comparison, EncoderFingerprint, Modality
+from ..types import EncoderFingerprint, Modality
 from ..vectors import Floats
 
 if TYPE_CHECKING:
@@ -77,22 +77,6 @@ class ExportReport:
     captions: int
     vectors: int
     zip: str | None = None
-
-
-def remove(catalog: Catalog, value: str | Path) -> bool:
-    """Removes the item with an id, or what is known of a path and below it. False when nothing is."""
-    from ..sources.scan import absolute
-
-    if isinstance(value, str) and catalog.remove_items([value]):
-        return True
-    known = False
-    for path in dict.fromkeys((str(value), absolute(value))):
-        files = list(catalog.file_states(path))
-        items = catalog.matching_items(Comparison("path", "=", path))
-        catalog.remove_files(files)
-        catalog.remove_items(items)
-        known = known or bool(files or items)
-    return known
 
 
 def verify(catalog: Catalog, searcher: Searcher | None) -> VerifyReport:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
@@ -25,6 +24,7 @@ from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
 from ..types import (
     Caption,
+    Comparison,
     DescribeReport,
     EncoderFingerprint,
     IngestReport,
@@ -210,8 +210,11 @@ class Collection:
         """
         from ..ingest import ingest
 
-        with self._adding(progress):
-            return ingest(
+        with self._catalog.writing():
+            self._record(
+                self.encoder.fingerprint, self._catalog.get_setting("model") or _model_name(self._model)
+            )
+            report = ingest(
                 self._catalog,
                 self.encoder,
                 [paths] if isinstance(paths, str | Path) else list(paths),
@@ -224,6 +227,8 @@ class Collection:
                 seed=seed,
                 progress=progress,
             )
+            self._maintain(progress)
+        return report
 
     def import_vectors(
         self,
@@ -261,8 +266,10 @@ class Collection:
         """
         from ..describing import caption_items
 
-        with self._adding(progress):
-            return caption_items(self._catalog, self.encoder, model, where=where, progress=progress)
+        with self._catalog.writing():
+            report = caption_items(self._catalog, self.encoder, model, where=where, progress=progress)
+            self._maintain(progress)
+        return report
 
     def translate(
         self,
@@ -280,8 +287,8 @@ class Collection:
         from ..describing import translate_items
 
         targets = [to] if isinstance(to, str) else to
-        with self._adding(progress):
-            return translate_items(
+        with self._catalog.writing():
+            report = translate_items(
                 self._catalog,
                 self.encoder,
                 targets,
@@ -290,15 +297,8 @@ class Collection:
                 where=where,
                 progress=progress,
             )
-
-    @contextmanager
-    def _adding(self, progress: Progress | None) -> Iterator[None]:
-        with self._catalog.writing():
-            self._record(
-                self.encoder.fingerprint, self._catalog.get_setting("model") or _model_name(self._model)
-            )
-            yield
             self._maintain(progress)
+        return report
 
     def remove(self, ids_or_paths: str | Path | Iterable[str | Path]) -> int:
         """Removes items by id, by path, or below a folder; files stay where they are. Returns how many items went.
@@ -309,7 +309,7 @@ class Collection:
         with self._catalog.transaction():
             before = len(self)
             for value in wanted:
-                if not care.remove(self._catalog, value):
+                if not self._remove(value):
                     raise UnknownItemError(
                         f"Nothing in {self.path} has the id or path {str(value)!r}.",
                         hint="Nothing was removed.",
@@ -317,6 +317,20 @@ class Collection:
             removed = before - len(self)
         self._maintain()
         return removed
+
+    def _remove(self, value: str | Path) -> bool:
+        from ..sources.scan import absolute
+
+        if isinstance(value, str) and self._catalog.remove_items([value]):
+            return True
+        known = False
+        for path in dict.fromkeys((str(value), absolute(value))):
+            files = list(self._catalog.file_states(path))
+            items = self._catalog.matching_items(Comparison("path", "=", path))
+            self._catalog.remove_files(files)
+            self._catalog.remove_items(items)
+            known = known or bool(files or items)
+        return known
 
     def _maintain(self, progress: Progress | None = None) -> None:
         """Builds index files anew where that is due; tuned with texts, since that is what people search with."""

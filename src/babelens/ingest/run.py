@@ -96,7 +96,9 @@ def ingest(
         _pictures(plan, decoder, writer, tally, report)
         _remove_deleted(catalog, roots, texts, tally)
         data_sets.read(caption_files, tally, report)
-    return tally.report(encoder, texts=texts.written, cut=texts.cut, seconds=time.monotonic() - started)
+    return tally.report(
+        encoder, texts=texts.written, cut=texts.vectors.cut, seconds=time.monotonic() - started
+    )
 
 
 def _silent(done: int, total: int | None = None, note: str = "") -> None:

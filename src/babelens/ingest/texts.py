@@ -86,29 +86,29 @@ def _ignore(_: object) -> None:
     """A malformed line was reported when the file was ingested."""
 
 
-class TextVectors:
-    """Vectors of texts as they are stored. ``cut`` counts the texts longer than the encoder reads."""
+class BodyVectors:
+    """Vectors of texts as they are stored, each wording encoded once. ``cut`` are longer than the encoder reads."""
 
     def __init__(self, encoder: TextEncoder) -> None:
         self._encoder = encoder
-        self._vectors: dict[str, NDArray[np.float16]] = {}
+        self._known: dict[str, NDArray[np.float16]] = {}
         self.cut = 0
 
-    def encode(self, bodies: list[str]) -> NDArray[np.float16]:
-        """Shape: n bodies -> (n, dim) float16, as they are stored. Equal bodies are encoded once."""
-        new = [body for body in dict.fromkeys(bodies) if body not in self._vectors]
+    def encode(self, bodies: Sequence[str]) -> NDArray[np.float16]:
+        """Shape: n bodies -> (n, dim) float16."""
+        new = [body for body in dict.fromkeys(bodies) if body not in self._known]
         if new:
             self.cut += sum(count > self._encoder.max_tokens for count in self._encoder.count_tokens(new))
             # A vector that cannot be made is a fault of the encoder, not of one caption: let it be seen.
-            self._vectors |= zip(new, self._encoder.encode_texts(new).astype(np.float16), strict=True)
-        result = np.array([self._vectors[body] for body in bodies], dtype=np.float16)
-        while len(self._vectors) > _CACHED:
-            del self._vectors[next(iter(self._vectors))]
+            self._known |= zip(new, self._encoder.encode_texts(new).astype(np.float16), strict=True)
+        result = np.array([self._known[body] for body in bodies], dtype=np.float16)
+        while len(self._known) > _CACHED:
+            del self._known[next(iter(self._known))]
         return result
 
 
 class TextWriter:
-    """Turns wishes into rows. ``written`` counts new texts, ``cut`` those longer than the encoder reads."""
+    """Turns wishes into rows. ``written`` counts new texts."""
 
     def __init__(
         self, catalog: Catalog, encoder: TextEncoder, encoder_row: int, sources: CaptionSources
@@ -116,12 +116,8 @@ class TextWriter:
         self._catalog = catalog
         self._encoder_row = encoder_row
         self._sources = sources
-        self._vectors = TextVectors(encoder)
+        self.vectors = BodyVectors(encoder)
         self.written = 0
-
-    @property
-    def cut(self) -> int:
-        return self._vectors.cut
 
     def prepare(self, wishes: Iterable[Wish]) -> Batch:
         """Compares and encodes; nothing is written yet."""
@@ -149,7 +145,7 @@ class TextWriter:
                     text = Text(wish.item_id, caption.language, caption.body, wish.origin)
                     texts[wish.item_id, wish.origin, caption] = text
         rows = list(texts.values())
-        return Batch(rows, self._vectors.encode([text.body for text in rows]), outdated)
+        return Batch(rows, self.vectors.encode([text.body for text in rows]), outdated)
 
     def commit(self, batch: Batch) -> None:
         """Inside the caller's transaction."""
