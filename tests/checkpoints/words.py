@@ -284,3 +284,26 @@ def m2m100(folder: Path, *, seed: int = 2, pull: float = 3) -> Path:
     )  # fmt: skip
     stir(M2M100ForConditionalGeneration(config), seed=seed, end=2, pull=pull).save_pretrained(folder)
     return folder
+
+
+def nllb(folder: Path, *, seed: int = 2, pull: float = 3) -> Path:
+    """The layout of facebook/nllb-200-distilled-600M: languages are tokens such as ``spa_Latn``."""
+    from tokenizers import SentencePieceBPETokenizer
+    from transformers import M2M100Config, M2M100ForConditionalGeneration, NllbTokenizer
+
+    folder.mkdir(parents=True, exist_ok=True)
+    trained = SentencePieceBPETokenizer()
+    first = ["<s>", "<pad>", "</s>", "<unk>"]
+    trained.train_from_iterator(
+        [*LINES, *TARGET_LINES], vocab_size=300, min_frequency=1, show_progress=False, special_tokens=first
+    )
+    bpe = json.loads(trained.to_str())["model"]
+    tokenizer = NllbTokenizer(vocab=bpe["vocab"], merges=[tuple(pair) for pair in bpe["merges"]])
+    tokenizer.save_pretrained(folder)
+    config = M2M100Config(
+        vocab_size=len(tokenizer), d_model=32, encoder_layers=2, decoder_layers=2,
+        encoder_attention_heads=2, decoder_attention_heads=2, encoder_ffn_dim=64, decoder_ffn_dim=64,
+        max_position_embeddings=256, scale_embedding=True,
+    )  # fmt: skip
+    stir(M2M100ForConditionalGeneration(config), seed=seed, end=2, pull=pull).save_pretrained(folder)
+    return folder

@@ -18,8 +18,7 @@ class DescriptionWriter:
 
     def __init__(self, catalog: Catalog, encoder: TextEncoder) -> None:
         self._catalog = catalog
-        self._encoder_row = catalog.encoder_id(encoder.fingerprint)
-        self._max_tokens = encoder.max_tokens
+        self._encoder = encoder
         self._vectors = BodyVectors(encoder)
         self._started = time.monotonic()
         self._written: dict[str, dict[Status, int]] = {}
@@ -43,9 +42,8 @@ class DescriptionWriter:
             # Two texts may be one row: a caption that was there under another status.
             owners = dict(zip([rows[place] for place in good], vectors, strict=True))
             if owners:
-                self._catalog.put_vectors(
-                    self._encoder_row, "text", list(owners), np.stack(list(owners.values()))
-                )
+                encoder = self._catalog.encoder_id(self._encoder.fingerprint)
+                self._catalog.put_vectors(encoder, "text", list(owners), np.stack(list(owners.values())))
         for text in texts:
             counts = self._written.setdefault(text.language, {})
             counts[text.status] = counts.get(text.status, 0) + 1
@@ -54,7 +52,7 @@ class DescriptionWriter:
         notes = list(self.notes)
         if self._vectors.cut:
             notes.append(
-                f"{self._vectors.cut:,} texts are longer than the {self._max_tokens} tokens the encoder takes: "
+                f"{self._vectors.cut:,} texts are longer than the {self._encoder.max_tokens} tokens the encoder takes: "
                 "search by meaning sees a part of them, search by words all."
             )
         return DescribeReport(

@@ -81,10 +81,10 @@ def test_batches_give_the_tokens_that_transformers_gives_one_at_a_time(
     end = tokenizer.eos_token_id if family == "vit_gpt2" else tokenizer.sep_token_id
     found = captioner._generate(images)
     assert [trimmed(row, end) for row in found] == [trimmed(row, end) for row in wanted]
-    assert len({len(trimmed(row, end)) for row in wanted}) > 2  # they end at different places
+    assert len({len(trimmed(row, end)) for row in wanted}) > 1  # they end at different places
     texts = [" ".join(tokenizer.decode(row, skip_special_tokens=True).split()) for row in wanted]
     assert captioner.caption(images) == texts
-    assert len(set(texts)) > 2
+    assert len(set(texts)) > 1
 
 
 @pytest.mark.parametrize("family", FAMILIES)

@@ -232,3 +232,26 @@ def test_a_tokenizer_that_is_damaged(writers: Writers, tmp_path: Path) -> None:
     (folder / "source.spm").write_bytes(b"not a model")
     with pytest.raises(WeightsUnavailableError, match="cannot be loaded"):
         load_translator(folder, "en", "de")
+
+
+def test_nllb_is_told_the_languages_by_its_own_codes(writers: Writers) -> None:
+    folder = writers("nllb")
+    translator = load_translator(folder, "hi", "ja")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(folder, src_lang="hin_Deva")
+    model = watched(translator)
+    (found,) = translator.translate(["three birds"], source="hi", target="ja")
+    ((given, written),) = model.given.items()
+    assert list(given) == tokenizer("three birds")["input_ids"]
+    assert given[0] == tokenizer.convert_tokens_to_ids("hin_Deva")
+    assert written[1] == tokenizer.convert_tokens_to_ids("jpn_Jpan")
+    reference = transformers.M2M100ForConditionalGeneration.from_pretrained(folder).eval()
+    reference.generation_config.max_length = None
+    wanted = reference.generate(
+        **tokenizer("three birds", return_tensors="pt"),
+        forced_bos_token_id=written[1],
+        num_beams=BEAMS,
+        max_new_tokens=len(written) - 1,
+    )
+    assert wanted[0].tolist() == written
+    assert "_" not in found
+    assert all(translator.supports(one, two) for one in LANGUAGES for two in LANGUAGES if one != two)
