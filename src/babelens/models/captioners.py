@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol, runtime_checkable
 
 from ..types import Progress
-from .writers import Checkpoint, find_checkpoint, load_image_processor, load_model, load_tokenizer, quiet
+from .torch import quiet_transformers
+from .writers import Checkpoint, find_checkpoint, load_image_processor, load_model, load_tokenizer
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -108,7 +109,7 @@ class PretrainedCaptioner:
         begin = {}
         if self._family.starts:
             begin["input_ids"] = pixels.new_full((len(images), 1), self._tokenizer.cls_token_id).long()
-        with quiet():
+        with quiet_transformers():
             return self._model.generate(
                 pixel_values=pixels, do_sample=False, num_beams=BEAMS, max_new_tokens=MAX_TOKENS, **begin
             )

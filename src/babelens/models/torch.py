@@ -270,10 +270,13 @@ def _reason(error: Exception) -> str:
     return (str(error).strip() or repr(error)).splitlines()[0]
 
 
-def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] = ()) -> Any:
+def load_pretrained(
+    model_class: str, folder: Path, *, unused: tuple[str, ...] = (), more: bool = False
+) -> Any:
     """A model of transformers in float32, with every one of its weights from the folder.
 
-    ``unused`` are beginnings of names that need not be in the folder, of parts that are never run.
+    ``unused`` are parts of names that need not be in the folder, since they are never run; with ``more`` the folder may
+    hold weights that the model has no place for.
 
     Raises :class:`WeightsUnavailableError` that names what is damaged, missing, left over, or of another shape.
     """
@@ -298,8 +301,8 @@ def load_pretrained(model_class: str, folder: Path, *, unused: tuple[str, ...] =
             ) from error
     mismatched = [key[0] if isinstance(key, tuple) else key for key in told["mismatched_keys"]]
     extra = [key for key in told["unexpected_keys"] if not key.endswith(_LEFT_OVER)]
-    missing = [key for key in told["missing_keys"] if not (unused and key.startswith(unused))]
-    _complain(folder, sorted(missing), sorted(extra), sorted(mismatched))
+    missing = [key for key in told["missing_keys"] if not any(part in key for part in unused)]
+    _complain(folder, sorted(missing), [] if more else sorted(extra), sorted(mismatched))
     return model
 
 

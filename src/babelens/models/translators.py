@@ -17,7 +17,8 @@ from typing import Any, Final, Protocol, runtime_checkable
 from ..errors import InvalidQueryError, UnknownLanguageError
 from ..languages import get_language
 from ..types import Progress
-from .writers import Checkpoint, find_checkpoint, list_writers, load_model, load_tokenizer, quiet
+from .torch import quiet_transformers
+from .writers import Checkpoint, find_checkpoint, list_writers, load_model, load_tokenizer
 
 BEAMS: Final = 4
 _BATCH_TOKENS: Final = 1024  # source tokens in one batch, padding included
@@ -178,7 +179,7 @@ class PretrainedTranslator:
             max_length=2 * self._longest,
         ).to(self._model.device)
         bound = min(bound, self._model.config.max_position_embeddings - 2)
-        with quiet():
+        with quiet_transformers():
             tokens = self._model.generate(
                 **inputs, do_sample=False, num_beams=BEAMS, max_new_tokens=bound, **pair.settings
             ).tolist()

@@ -7,7 +7,6 @@ The names are data (``writers.toml``). What a folder holds is told by its ``conf
 from __future__ import annotations
 
 import fnmatch
-import hashlib
 import json
 import re
 import tomllib
@@ -19,8 +18,10 @@ from importlib import resources
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from ..errors import MissingExtraError, UnknownModelError, WeightsUnavailableError
+from ..errors import BabelensError, MissingExtraError, UnknownModelError, WeightsUnavailableError
 from ..types import Progress
+from . import torch as runtime
+from .towers import digest
 
 Kind = Literal["captioner", "translator"]
 
@@ -28,7 +29,6 @@ Kind = Literal["captioner", "translator"]
 _SAFE: Final = ("model.safetensors", "model.safetensors.index.json")
 _PICKLED: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
 _HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
-_SAMPLES, _SAMPLE_BYTES = 64, 65_536
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,8 @@ def find_checkpoint(
             f"{folder} is no whole {family} model: it lacks {'; '.join(missing)}.",
             hint="Copy all files of the model into one folder, as they are in its repository.",
         )
-    return Checkpoint(folder, name, _revision(folder), config)
+    files = sorted(file for file in folder.iterdir() if file.is_file() and not file.name.startswith("."))
+    return Checkpoint(folder, name, digest(files), config)
 
 
 def name_of(model: str | Path, kind: Kind) -> str:
@@ -168,22 +169,6 @@ def choose_files(names: Sequence[str], patterns: Sequence[str]) -> list[str]:
     return chosen
 
 
-def _revision(folder: Path) -> str:
-    """Small files in whole, of large ones evenly spread samples: all the bytes would take as long as loading them."""
-    digest = hashlib.sha256()
-    for path in sorted(path for path in folder.iterdir() if path.is_file() and not path.name.startswith(".")):
-        size = path.stat().st_size
-        digest.update(f"{path.name} {size}\n".encode(errors="surrogateescape"))
-        with path.open("rb") as stream:
-            if size <= _SAMPLES * _SAMPLE_BYTES:
-                digest.update(stream.read())
-                continue
-            for sample in range(_SAMPLES):
-                stream.seek(sample * (size - _SAMPLE_BYTES) // (_SAMPLES - 1))
-                digest.update(stream.read(_SAMPLE_BYTES))
-    return digest.hexdigest()[:12]
-
-
 # -- loading -------------------------------------------------------------------------------------------------
 
 
@@ -192,21 +177,8 @@ def load_model(checkpoint: Checkpoint, class_name: str) -> Any:
 
     Raises :class:`WeightsUnavailableError` when the weights are damaged, incomplete or not numbers.
     """
-    import torch
-
-    transformers = _transformers()
-    with _reading(checkpoint):
-        model, found = getattr(transformers, class_name).from_pretrained(
-            checkpoint.folder, local_files_only=True, output_loading_info=True, dtype=torch.float32
-        )
     # No caption looks at a pooler; repositories leave it out, and transformers fills it in.
-    missing = sorted(key for key in found["missing_keys"] if ".pooler." not in key)
-    wrong = sorted(str(entry[0]) for entry in found["mismatched_keys"])
-    if missing or wrong:
-        raise WeightsUnavailableError(
-            f"The weights in {checkpoint.folder} do not fit its config.json: "
-            f"{len(missing) + len(wrong)} tensors are missing or of another shape, such as {(missing + wrong)[0]}."
-        )
+    model = runtime.load_pretrained(class_name, checkpoint.folder, unused=(".pooler.",), more=True)
     if not all(bool(parameter.isfinite().all()) for parameter in model.parameters()):
         raise WeightsUnavailableError(
             f"The weights in {checkpoint.folder} hold values that are not numbers (NaN or infinity).",
@@ -217,57 +189,32 @@ def load_model(checkpoint: Checkpoint, class_name: str) -> Any:
         part.generation_config.update(
             do_sample=False, max_length=None, early_stopping=False, temperature=None, top_k=None, top_p=None
         )
-    device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    return model.to(device).eval()
+    return model.to(runtime.device()).eval()
 
 
 def load_tokenizer(checkpoint: Checkpoint) -> Any:
     """The tokenizer that the folder describes. Raises :class:`WeightsUnavailableError`."""
-    transformers = _transformers()
-    with _reading(checkpoint):
+    with _reading(checkpoint) as transformers:
         return transformers.AutoTokenizer.from_pretrained(checkpoint.folder, local_files_only=True)
 
 
 def load_image_processor(checkpoint: Checkpoint) -> Any:
     """The preprocessing that the folder describes, done with Pillow: these models were trained on its resizing."""
-    transformers = _transformers()
-    with _reading(checkpoint):
+    with _reading(checkpoint) as transformers:
         return transformers.AutoImageProcessor.from_pretrained(
             checkpoint.folder, local_files_only=True, backend="pil"
         )
 
 
-def _transformers() -> Any:
-    try:
-        import torch  # noqa: F401 (transformers imports without it, and fails later)
-        import transformers
-    except ImportError as error:
-        raise MissingExtraError(error.name or "transformers", "torch") from error
-    return transformers
-
-
 @contextmanager
-def quiet() -> Iterator[None]:
-    """Keeps ``transformers`` from logging and drawing bars."""
-    from transformers.utils import logging
-
-    level, bars = logging.get_verbosity(), logging.is_progress_bar_enabled()
-    logging.set_verbosity_error()
-    logging.disable_progress_bar()
+def _reading(checkpoint: Checkpoint) -> Iterator[Any]:
+    """``transformers``, with whatever it raises about broken files turned into a typed error."""
+    runtime.import_torch()  # transformers imports without it, and fails later
     try:
-        yield
-    finally:
-        logging.set_verbosity(level)
-        if bars:
-            logging.enable_progress_bar()
-
-
-@contextmanager
-def _reading(checkpoint: Checkpoint) -> Iterator[None]:
-    """Turns whatever ``transformers`` raises about broken files into a typed error."""
-    try:
-        with quiet():
-            yield
+        with runtime.quiet_transformers() as transformers:
+            yield transformers
+    except BabelensError:
+        raise
     except ImportError as error:  # sentencepiece and the like
         raise MissingExtraError(error.name or _first_line(error), "torch") from error
     except Exception as error:

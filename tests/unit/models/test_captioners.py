@@ -171,7 +171,7 @@ def test_damaged_weights(writers: Writers, tmp_path: Path) -> None:
     weights = folder / "model.safetensors"
     whole = weights.read_bytes()
     weights.write_bytes(whole[: len(whole) // 2])
-    with pytest.raises(WeightsUnavailableError, match="cannot be loaded"):
+    with pytest.raises(WeightsUnavailableError, match="is damaged"):
         load_captioner(folder)
 
 
@@ -193,5 +193,5 @@ def test_weights_that_lack_a_tensor(writers: Writers, tmp_path: Path) -> None:
     tensors = load_file(folder / "model.safetensors")
     del tensors["git.embeddings.word_embeddings.weight"]
     save_file(tensors, folder / "model.safetensors", metadata={"format": "pt"})
-    with pytest.raises(WeightsUnavailableError, match="1 tensors are missing"):
+    with pytest.raises(WeightsUnavailableError, match="they lack git"):
         load_captioner(folder)
