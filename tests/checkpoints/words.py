@@ -42,20 +42,23 @@ def stir(model: Any, *, seed: int, end: int, pull: float, spread: float = 0.25) 
     torch.manual_seed(seed)
     with torch.no_grad():
         for name, parameter in model.named_parameters():
-            if parameter.dim() > 1 and "position" not in name:
-                parameter.normal_(0.0, spread)
+            if parameter.dim() > 1 and parameter.requires_grad:  # Marian's positions are sines
+                parameter.normal_(0.0, 0.02 if "position" in name else spread)
         getattr(model, "text_decoder", model).get_output_embeddings().weight[end] *= pull
     return model.eval()
 
 
 def bert_tokenizer(folder: Path) -> Any:
-    from tokenizers import BertWordPieceTokenizer
+    """Words, letters and continued letters of the lines: written by hand, since training breaks ties at random."""
     from transformers import BertTokenizer
 
-    trained = BertWordPieceTokenizer(lowercase=True)
-    trained.train_from_iterator(LINES, vocab_size=200, min_frequency=1, show_progress=False)
+    text = " ".join(LINES)
+    letters = sorted(set(text) - {" "})
+    first = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    words = [word for word in sorted(set(text.split())) if len(word) > 1]
+    vocabulary = [*first, *letters, *(f"##{letter}" for letter in letters), *words]
     folder.mkdir(parents=True, exist_ok=True)
-    trained.save_model(str(folder))  # vocab.txt
+    (folder / "vocab.txt").write_text("".join(f"{token}\n" for token in vocabulary))
     tokenizer = BertTokenizer(vocab=str(folder / "vocab.txt"), do_lower_case=True)
     tokenizer.save_pretrained(folder)
     return tokenizer
@@ -69,7 +72,7 @@ CLIP_MEAN, CLIP_STD = [0.48145466, 0.4578275, 0.40821073], [0.26862954, 0.261302
 
 
 def git(
-    folder: Path, *, seed: int = 1, pull: float = 5, width: int = 32, layers: int = 2, image_size: int = 32
+    folder: Path, *, seed: int = 3, pull: float = 5, width: int = 32, layers: int = 2, image_size: int = 32
 ) -> Path:
     """The layout of microsoft/git-base-coco: a CLIP picture tower, BERT's tokenizer, one text decoder."""
     from transformers import GitConfig, GitForCausalLM
@@ -146,7 +149,7 @@ def blip(folder: Path, *, seed: int = 2, pull: float = 4) -> Path:
 
 def vit_gpt2(folder: Path, *, seed: int = 2, pull: float = 2) -> Path:
     """The layout of nlpconnect/vit-gpt2-image-captioning: its preprocessor file is of the old kind."""
-    from tokenizers import ByteLevelBPETokenizer
+    from tokenizers.pre_tokenizers import ByteLevel
     from transformers import (
         GPT2Config,
         GPT2Tokenizer,
@@ -156,11 +159,19 @@ def vit_gpt2(folder: Path, *, seed: int = 2, pull: float = 2) -> Path:
     )
 
     folder.mkdir(parents=True, exist_ok=True)
-    trained = ByteLevelBPETokenizer()
-    trained.train_from_iterator(
-        LINES, vocab_size=330, min_frequency=1, show_progress=False, special_tokens=["<|endoftext|>"]
-    )
-    trained.save_model(str(folder))  # vocab.json, merges.txt
+    merges = [
+        ("t", "h"),
+        ("th", "e"),
+        ("Ġ", "a"),
+        ("a", "n"),
+        ("i", "n"),
+        ("o", "n"),
+        ("Ġ", "the"),
+        ("e", "s"),
+    ]
+    names = [*sorted(ByteLevel.alphabet()), *map("".join, merges), "<|endoftext|>"]
+    (folder / "vocab.json").write_text(json.dumps({name: i for i, name in enumerate(names)}))
+    (folder / "merges.txt").write_text("#version: 0.2\n" + "".join(f"{a} {b}\n" for a, b in merges))
     tokenizer = GPT2Tokenizer(vocab=str(folder / "vocab.json"), merges=str(folder / "merges.txt"))
     tokenizer.save_pretrained(folder)
     end = tokenizer.eos_token_id

@@ -50,7 +50,7 @@ def test_caption_and_translate(home: Home, writers: Writers) -> None:
     # What random weights write is no translation, and is said to be none.
     table = home.run("translate", "--to", "es,hi", "--model", translator)
     assert re.match(r"lang +\S+", table.stdout)
-    assert "texts written" in table.stderr
+    assert "written" in table.stderr
     assert "were there" in table.stderr
     home.run("index", "photos")
     (kept,) = home.lines("info")
