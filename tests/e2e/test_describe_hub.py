@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-from tests.hub import Hub, running_hub
 
 from tests.e2e.test_cli import Home
+from tests.hub import Hub, running_hub
 
 Writers = Callable[..., Path]
 
