@@ -45,7 +45,8 @@ def run(quick: bool, cache: Path) -> dict[str, float]:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     folder = _checkpoint(cache / "clip-vit-b-32")
-    files = _photographs(cache / "photos-encode", (500, 375), 64 if quick else 256, 90)
+    count = 64 if quick else 256
+    files = _photographs(cache / f"photos-encode-{count}", (500, 375), count, 90)
     exported = _export(folder, cache / "clip-vit-b-32-int8")
     contenders = {
         "Babelens, int8, into a collection": _into_a_collection(exported, cache),

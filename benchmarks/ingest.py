@@ -53,7 +53,7 @@ def _throughput(cache: Path, count: int, *, rounds: int) -> dict[str, float]:
     print(f"{'pictures':<24}{'encoder/s':>11}{'end to end/s':>14}{'ratio':>8}{'by CPU time':>13}")
     ratios = {}
     for name, side, quality in (("12-megapixel JPEG", (4000, 3000), 88), ("500-pixel JPEG", (500, 375), 90)):
-        files = _photographs(cache / f"photos-{side[0]}", side, count, quality)
+        files = _photographs(cache / f"photos-{side[0]}-{count}", side, count, quality)
         pixels = [encoder.prepare(load_image(path, encoder.image_size)) for path in files[:64]]
         encoder.encode_prepared(pixels[:8])
         alone, whole = [], []
