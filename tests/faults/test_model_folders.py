@@ -135,7 +135,7 @@ def test_a_vocabulary_that_cannot_be_converted(folder: Path) -> None:
 
 def test_a_tokenizer_of_another_model(folder: Path, tmp_path: Path) -> None:
     texts = json.loads((folder / "config.json").read_text(encoding="utf-8"))["text_config"]
-    fewer = texts["vocab_size"] - 100
+    fewer = texts["vocab_size"] - 200
     edit(folder / "config.json", lambda config: config["text_config"].update(vocab_size=fewer))
     refuse(folder, rf"makes {texts['vocab_size']} different ids and its text tower knows {fewer}")
 
