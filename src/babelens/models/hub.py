@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import errno
 import hashlib
+import logging
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -185,6 +186,9 @@ def snapshot(repo: str, *, revision: str = "", cache_dir: Path | None = None) ->
 
 def _import_hub() -> Any:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
+    logging.getLogger("huggingface_hub").setLevel(
+        logging.ERROR
+    )  # what it warns of ends in an error here, or in nothing
     import huggingface_hub
     import huggingface_hub.constants
     import huggingface_hub.file_download
@@ -317,7 +321,8 @@ def _reason(error: BaseException) -> str:
 def _unreachable(what: str, endpoint: str, reason: str, cache: Path) -> WeightsUnavailableError:
     return WeightsUnavailableError(
         f"{what} is not on this machine and could not be fetched from {endpoint}: {reason}.",
-        hint="With a network, `babelens models pull NAME` fetches it. Without one, run that on another machine and "
-        f"copy its model cache here, to {cache}; or copy a model's folder and name it: --model DIR.\n"
-        "`--model mini` works now, without any download: it knows drawings and pictographs, not photographs.",
+        hint="With a network, `babelens models pull` fetches it, by its name or repository. Without one, run that on "
+        f"another machine and copy its model cache here, to {cache}; or copy a model's folder and name it: --model DIR.\n"
+        "To search, `--model mini` works now, without any download: it knows drawings and pictographs, not "
+        "photographs.",
     )
