@@ -322,7 +322,8 @@ def _unreachable(what: str, endpoint: str, reason: str, cache: Path) -> WeightsU
     return WeightsUnavailableError(
         f"{what} is not on this machine and could not be fetched from {endpoint}: {reason}.",
         hint="With a network, `babelens models pull` fetches it, by its name or repository. Without one, run that on "
-        f"another machine and copy its model cache here, to {cache}; or copy a model's folder and name it: --model DIR.\n"
+        f"another machine and copy its model cache here, to {cache}; or copy a model's folder and name it: --model "
+        "DIR.\n"
         "To search, `--model mini` works now, without any download: it knows drawings and pictographs, not "
         "photographs.",
     )
