@@ -29,16 +29,13 @@ def encode_image(
     a name, a folder, a hub repository or an encoder; without it, what new collections are made with. Raises
     :class:`UnreadableFileError`, :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
     """
-    from .sources.images import load_image, to_rgb
+    from .sources.images import as_rgb
 
     encoder = _encoder(model)
     pictures = list(images) if isinstance(images, Sequence) and not isinstance(images, str) else [images]
     parts = [np.empty((0, encoder.fingerprint.dim), dtype=np.float32)]
     for start in range(0, len(pictures), _BATCH):
-        batch = [
-            load_image(picture, encoder.image_size) if isinstance(picture, str | Path) else to_rgb(picture)
-            for picture in pictures[start : start + _BATCH]
-        ]
+        batch = [as_rgb(picture, encoder.image_size) for picture in pictures[start : start + _BATCH]]
         parts.append(encoder.encode_prepared([encoder.prepare(picture) for picture in batch]))
     return np.concatenate(parts)
 

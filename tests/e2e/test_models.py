@@ -91,6 +91,11 @@ def test_an_unknown_name_suggests_a_near_one(home: Home) -> None:
     assert "clip-b32" in home.run("models", "pull", "clip-b23", code=1).stderr
 
 
+def test_a_folder_that_is_not_there_is_not_looked_for_on_the_hub(home: Home, hub: Hub) -> None:
+    assert "no model named './mine'" in home.run("models", "pull", "./mine", code=1).stderr
+    assert hub.requests == []
+
+
 def test_check_says_whether_a_model_is_sound(home: Home, hub: Hub) -> None:
     (mini,) = home.lines("models", "check", "mini")
     assert mini["ok"]

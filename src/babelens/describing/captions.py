@@ -15,7 +15,7 @@ from ..models.protocols import TextEncoder
 from ..models.writers import name_of
 from ..plausibility import judge_caption
 from ..retrieval.filters import parse_filter
-from ..sources.images import load_image, load_picture, quiet_pillow, to_rgb
+from ..sources.images import as_rgb, load_picture, quiet_pillow
 from ..storage.catalog import Catalog
 from ..types import DescribeReport, Item, Progress, Skip, Text
 from .writing import DescriptionWriter, fetching
@@ -42,14 +42,8 @@ def generate_caption(
     pictures = list(images) if isinstance(images, Sequence) and not isinstance(images, str) else [images]
     captions: list[str] = []
     for start in range(0, len(pictures), _BATCH):
-        captions += captioner.caption(
-            [
-                load_image(picture, captioner.image_size)
-                if isinstance(picture, str | Path)
-                else to_rgb(picture)
-                for picture in pictures[start : start + _BATCH]
-            ]
-        )
+        batch = [as_rgb(picture, captioner.image_size) for picture in pictures[start : start + _BATCH]]
+        captions += captioner.caption(batch)
     return captions
 
 

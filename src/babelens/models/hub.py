@@ -10,6 +10,7 @@ import errno
 import hashlib
 import logging
 import os
+import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,9 @@ from typing import Any, Final
 
 from ..errors import WeightsUnavailableError
 from ..types import Progress
+
+# A repository's id: an owner and a name. Not ./folder, which is a path that leads nowhere.
+REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 # Seconds until the hub counts as out of reach: to connect (each of its addresses), to read, to write, to be served.
 _TIMEOUT: Final = (4.0, 10.0, 10.0, 10.0)
@@ -186,9 +190,8 @@ def snapshot(repo: str, *, revision: str = "", cache_dir: Path | None = None) ->
 
 def _import_hub() -> Any:
     os.environ.setdefault("HF_HUB_DISABLE_TELEMETRY", "1")
-    logging.getLogger("huggingface_hub").setLevel(
-        logging.ERROR
-    )  # what it warns of ends in an error here, or in nothing
+    # What it warns of ends in an error here, or in nothing.
+    logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     import huggingface_hub
     import huggingface_hub.constants
     import huggingface_hub.file_download

@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Final, TypeVar
 
+from .paths import cache_folder
+
 T = TypeVar("T")
 
 _NAME: Final = "translations.db"
@@ -31,15 +33,6 @@ CREATE TABLE translations (
     PRIMARY KEY (text, source, target, model, revision)
 ) WITHOUT ROWID
 """
-
-
-def cache_folder() -> Path:
-    """The user's cache directory; the environment variable ``BABELENS_CACHE`` names another."""
-    if given := os.environ.get("BABELENS_CACHE"):
-        return Path(given).expanduser()
-    import platformdirs
-
-    return platformdirs.user_cache_path("babelens", appauthor=False)
 
 
 class TranslationMemory:

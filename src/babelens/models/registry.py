@@ -21,13 +21,12 @@ from .catalog import CatalogRow, Source, read_catalog
 from .encoder import TwoTowerEncoder
 from .export import quickest
 from .layouts import Runtime, find_layout, read_towers
+from .paths import cache_folder
 from .towers import Towers, digest
 
 MODEL_VARIABLE: Final = "BABELENS_MODEL"
 RUNTIME_VARIABLE: Final = "BABELENS_RUNTIME"
-CACHE_VARIABLE: Final = "BABELENS_CACHE"
 
-_REPOSITORY: Final = re.compile(r"[\w.-]+/[\w.-]+")
 # What a repository may hold of use, besides its weights; weights are chosen below, one kind of them.
 _DESCRIPTIONS: Final = re.compile(
     r"[^/]+\.(json|txt|model)|(1_Pooling|2_Dense|0_CLIPModel|visual|textual)/.+\.json"
@@ -85,16 +84,12 @@ def is_here(model: str | Path) -> bool:
     row = read_catalog().get(str(model))
     if row is not None:
         return row.bundled or any(_folders(source) for source in row.sources)
-    return bool(_REPOSITORY.fullmatch(str(model))) and _complete(str(model)) is not None
+    return bool(hub.REPOSITORY.fullmatch(str(model))) and _complete(str(model)) is not None
 
 
 def exports_folder() -> Path:
     """Where ``babelens models export`` puts quicker forms of models: in ``BABELENS_CACHE``, or the user's cache."""
-    import platformdirs
-
-    cache = os.environ.get(CACHE_VARIABLE)
-    root = Path(cache) if cache else platformdirs.user_cache_path("babelens", appauthor=False)
-    return root / "exports"
+    return cache_folder() / "exports"
 
 
 def list_models() -> tuple[ModelInfo, ...]:
@@ -162,7 +157,7 @@ def _load(model: str | Path, runtime: Runtime | None, progress: Progress | None)
     row = read_catalog().get(name)
     if row is not None:
         return _from_row(row, runtime, progress)
-    if _REPOSITORY.fullmatch(name):
+    if hub.REPOSITORY.fullmatch(name):
         folder = _repository(name, progress)
         return _joined(read_towers(folder, runtime=runtime), name, folder)
     raise UnknownModelError(name, read_catalog())
@@ -174,7 +169,7 @@ def pull(name: str, *, runtime: Runtime | None = None, progress: Progress | None
     Raises as :func:`load_encoder` does.
     """
     row = read_catalog().get(name)
-    if row is None and _REPOSITORY.fullmatch(name):
+    if row is None and hub.REPOSITORY.fullmatch(name):
         return (_repository(name, progress),)
     if row is None:
         raise UnknownModelError(name, read_catalog())

@@ -19,13 +19,9 @@ from ..errors import BabelensError, MissingExtraError, WeightsUnavailableError
 from ..vectors import Floats
 from .towers import ImageForward, TextForward, Tokens
 
+RUNTIME: Final = "PyTorch"
 WEIGHTS: Final = ("model.safetensors", "pytorch_model.bin")
 DEVICE_VARIABLE: Final = "BABELENS_DEVICE"
-
-
-def runtime() -> str:
-    """What runs a tower, in words. Does not import torch."""
-    return "PyTorch"
 
 
 def import_torch() -> Any:

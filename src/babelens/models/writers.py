@@ -20,6 +20,7 @@ from typing import Any, Final, Literal
 
 from ..errors import BabelensError, MissingExtraError, UnknownModelError, WeightsUnavailableError
 from ..types import Progress
+from . import hub
 from . import torch as runtime
 from .towers import digest
 
@@ -28,7 +29,6 @@ Kind = Literal["captioner", "translator"]
 # Weights come in one of these; the pickled kind is fetched only where there is no other.
 _SAFE: Final = ("model.safetensors", "model.safetensors.index.json")
 _PICKLED: Final = ("pytorch_model.bin", "pytorch_model.bin.index.json")
-_HUB_ID: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +85,7 @@ def find_checkpoint(
     if folder is None:
         if row is not None:
             folder = _fetch(row.repo, row.revision, row.patterns, progress)
-        elif _HUB_ID.fullmatch(name):
+        elif hub.REPOSITORY.fullmatch(name):
             folder = _fetch(name, "", ("*.json", "*.txt", "*.spm", "*.model"), progress)
         else:
             raise UnknownModelError(name, [row.name for row in list_writers() if row.kind == kind])
@@ -143,15 +143,12 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 def _fetch(repo: str, revision: str, patterns: Sequence[str], progress: Progress | None) -> Path:
     """The folder of a repository: as it is on this machine when it is whole, else fetched, its weights last."""
-    from . import hub
-
     for weights in (*_SAFE, *_PICKLED):
-        folder: Path | None = hub.cached(repo, revision=revision, files=["config.json", weights])
+        folder = hub.cached(repo, revision=revision, files=["config.json", weights])
         if folder is not None:
             return folder
     names = hub.list_files(repo, revision=revision)
-    fetched: Path = hub.fetch(repo, revision=revision, files=choose_files(names, patterns), progress=progress)
-    return fetched
+    return hub.fetch(repo, revision=revision, files=choose_files(names, patterns), progress=progress)
 
 
 def choose_files(names: Sequence[str], patterns: Sequence[str]) -> list[str]:

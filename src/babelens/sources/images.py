@@ -91,6 +91,11 @@ def load_image(source: str | Path | bytes, target: int | None = None) -> Image:
         return load_picture(source, target=target).image
 
 
+def as_rgb(picture: Image | str | Path, target: int | None = None) -> Image:
+    """A picture in RGB, from a file (as :func:`load_image` reads it) or one in memory."""
+    return load_image(picture, target) if isinstance(picture, str | Path) else to_rgb(picture)
+
+
 def load_picture(
     source: str | Path | bytes, *, target: int | None = None, name: str | None = None
 ) -> Picture:

@@ -48,7 +48,7 @@ def read(folder: Path) -> Towers:
             dim,
             partial(read_tokenizer, folder, max_length=512),
             files,
-            runtime.runtime(),
+            runtime.RUNTIME,
             lambda: runtime.text_forward(module()),
             module=module,
         ),

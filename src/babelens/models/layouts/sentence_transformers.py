@@ -65,7 +65,7 @@ def read(folder: Path) -> Towers:
         return transformers.read(inner)
     modules = _read_modules(folder)
     module = cache(partial(_module, modules))
-    return _towers(folder, modules, runtime.runtime(), lambda: runtime.text_forward(module()), module)
+    return _towers(folder, modules, runtime.RUNTIME, lambda: runtime.text_forward(module()), module)
 
 
 def read_onnx(folder: Path) -> Towers:
