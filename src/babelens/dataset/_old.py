@@ -19,8 +19,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal
 
-from .errors import DatasetError, MalformedDataError, UnreadableFileError
-from .types import Progress
+from ..errors import DatasetError, MalformedDataError, UnreadableFileError
+from ..types import Progress
 
 SPLITS: Final = ("train", "val", "test")
 # Karpathy's files call the pictures that may be added to the training set "restval".
@@ -247,7 +247,7 @@ def _check_pictures(rows: Sequence[_Row], progress: Progress | None) -> Iterator
 
 
 def _unlisted(rows: Iterable[_Row]) -> Iterator[Finding]:
-    from .sources.images import EXTENSIONS
+    from ..sources.images import EXTENSIONS
 
     listed = {row.image for row in rows}
     for folder in sorted({image.parent for image in listed}):
@@ -258,7 +258,7 @@ def _unlisted(rows: Iterable[_Row]) -> Iterator[Finding]:
 
 
 def _decode(image: Path) -> None:
-    from .sources.images import load_image
+    from ..sources.images import load_image
 
     load_image(image, target=64)
 
