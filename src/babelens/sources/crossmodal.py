@@ -9,12 +9,12 @@ The pictures are files named after the keys, ``0000d67245642c5f.jpg``.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 _KEY: Final = "image/key"
 
 
-def is_crossmodal(fields: object) -> bool:
+def is_crossmodal(fields: object) -> TypeGuard[Mapping[str, Any]]:
     """Whether a JSON record is one of Crossmodal-3600."""
     return isinstance(fields, dict) and isinstance(fields.get(_KEY), str)
 

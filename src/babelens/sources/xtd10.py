@@ -22,7 +22,7 @@ _CAPTIONS: Final = re.compile(r"test_1kcaptions_([a-z]{2,3}(?:-[a-z]+)?)\.txt", 
 
 def is_names_file(path: str | Path) -> bool:
     """Whether a file is the list of pictures of such a set."""
-    return Path(path).name == NAMES and bool(captions_files(path))
+    return Path(path).name == NAMES and Path(path).is_file() and bool(captions_files(path))
 
 
 def names_file(folder: Path) -> Path | None:
@@ -49,6 +49,8 @@ def read_xtd10(names: str | Path, report: OnError) -> Iterator[Record]:
     line belongs to which picture. Raises :class:`UnreadableFileError` for the list of pictures.
     """
     images = _lines(Path(names))
+    while images and not images[-1].strip():
+        images.pop()
     captions: dict[str, list[str]] = {}
     for language, path in captions_files(names).items():
         try:
@@ -56,6 +58,8 @@ def read_xtd10(names: str | Path, report: OnError) -> Iterator[Record]:
         except UnreadableFileError as error:
             report(MalformedDataError(path, 1, error.reason))
             continue
+        while len(bodies) > len(images) and not bodies[-1].strip():
+            bodies.pop()
         if len(bodies) == len(images):
             captions[language] = bodies
         else:
@@ -76,11 +80,11 @@ def _folders(folder: Path) -> list[Path]:
 
 
 def _lines(path: Path) -> list[str]:
-    """Lines as they are, without those that are empty at the end."""
+    """Lines as they are. The end of the last one is no line of its own."""
     try:
         text = path.read_bytes().decode("utf-8-sig")
     except OSError as error:
         raise UnreadableFileError(path, f"cannot be read: {error.strerror}") from error
     except UnicodeDecodeError as error:
         raise UnreadableFileError(path, "not UTF-8 text") from error
-    return text.rstrip("\r\n").split("\n")
+    return text.removesuffix("\n").split("\n")

@@ -58,6 +58,8 @@ def test_an_empty_line_is_an_empty_caption_and_shifts_nothing(xtd10: Path) -> No
     names = xtd10 / "XTD10" / "test_image_names.txt"
     texts = [dict(row.texts)["es"].strip() for row in read_records(names)]
     assert texts == ["", "un perro"]
+    (xtd10 / "XTD10" / "test_1kcaptions_es.txt").write_text("un gato\n\n\n\n", encoding="utf-8")
+    assert [dict(row.texts)["es"] for row in read_records(names)] == ["un gato", ""]
 
 
 def test_a_file_of_another_length_is_left_out_and_reported(xtd10: Path) -> None:
