@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from ..errors import DatasetError, MalformedDataError
 from ..languages import LANGUAGES, get_language
-from ..sources.captions import UNKNOWN_LANGUAGE, Locator, read_captions
+from ..sources.captions import clean_caption
 from ..types import Skip
+from .faults import fault_of
+from .reading import UNKNOWN, Row, read_rows
 
-MISSING: Final = "there is no such picture"
-UNCAPTIONED: Final = "no caption in the languages asked for"
+OnSkip = Callable[[Skip], None]
+
+MISSING: Final = "missing picture"
+UNREADABLE: Final = "unreadable picture"
+UNCAPTIONED: Final = "no caption left in the languages asked for"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,55 +36,88 @@ def read_pictures(
     images: Path | None = None,
     language: str | None = None,
     languages: Sequence[str] | None = None,
-    on_skip: Callable[[Skip], None] | None = None,
+    on_skip: OnSkip | None = None,
 ) -> list[CaptionedPicture]:
     """The pictures of a data set in the order in which it names them first, all captions of a picture together.
 
-    ``images`` is a folder to look for pictures in, besides the places where data sets usually have them. ``language``
-    is for captions that do not say theirs. ``languages`` are those to keep: the eight, unless told otherwise; a
-    picture may lack some of them. ``on_skip`` hears of everything that is left out, with a reason to count by:
-    malformed lines, pictures that are not there or have no caption left, captions that repeat another of the same
-    picture or are in another language.
+    ``source`` is a captions file, a folder that holds one, or a collection (a folder or a name). ``images`` is a
+    folder to look for pictures in, besides the places where data sets usually have them. ``language`` is for captions
+    that do not say theirs. ``languages`` are those to keep: the eight, unless told otherwise; a picture may lack some
+    of them. ``on_skip`` hears of everything that is left out, with a reason to count by: malformed lines, pictures
+    that are not there or have no caption left, captions that are empty, damaged, in the wrong script, in another
+    language, or that repeat another of the same picture. Pictures are not decoded.
 
     Raises :class:`UnreadableFileError` when the source itself cannot be read, and :class:`DatasetError` when nothing
     of it can be used.
     """
-    wanted = [get_language(tag).tag for tag in languages] if languages else list(LANGUAGES)
+    wanted = wanted_languages(languages)
     skipped = on_skip or _ignore
 
     def malformed(error: MalformedDataError) -> None:
         skipped(Skip(f"{error.path}:{error.line}", error.reason))
 
-    locator = Locator(str(Path(source).absolute()), [str(images)] if images else [], dict)
-    found: dict[str, dict[str, dict[str, None]]] = {}
-    for row in read_captions(source, language=language, on_error=malformed):
-        path = locator.find(row.image)
-        if path is None:
-            skipped(Skip(row.image, MISSING))
-            continue
-        captions = found.setdefault(path, {})
-        for caption in row.captions:
-            if caption.language not in wanted:
-                skipped(Skip(f"{source}:{row.line}", _unwanted(caption.language)))
-                continue
-            bodies = captions.setdefault(caption.language, {})
-            if caption.body in bodies:
-                skipped(Skip(f"{source}:{row.line}", f"a caption twice in {caption.language}"))
-            bodies[caption.body] = None
-    pictures = []
-    for path, by_language in found.items():
-        if by_language:
-            ordered = {tag: tuple(by_language[tag]) for tag in wanted if tag in by_language}
-            pictures.append(CaptionedPicture(Path(path), ordered))
-        else:
-            skipped(Skip(path, UNCAPTIONED))
+    language = get_language(language).tag if language else None
+    rows = read_rows(source, images=images, language=language, on_error=malformed)
+    pictures = gather(rows, wanted, skipped)
     if not pictures:
-        raise DatasetError(f"{source} has no picture with a caption in {', '.join(wanted)}.")
+        raise nothing_left(source, wanted)
     return pictures
 
 
-def _unwanted(tag: str) -> str:
-    return "a caption of unknown language" if tag == UNKNOWN_LANGUAGE else f"a caption in {tag}"
+def wanted_languages(languages: Sequence[str] | None) -> list[str]:
+    """Tags of the languages to keep; the eight for ``None``. One that is none of the eight keeps its own tag."""
+    if languages is None:
+        return list(LANGUAGES)
+    return [tag if len(tag) <= 3 and tag not in LANGUAGES else get_language(tag).tag for tag in languages]
+
+
+def nothing_left(source: object, wanted: Sequence[str]) -> DatasetError:
+    return DatasetError(
+        f"{source} has no picture with a caption in {', '.join(wanted)} that can be used.",
+        hint="`babelens dataset check` says what is wrong. Captions whose language nothing tells need it said: "
+        "--language en.\nPictures that lie elsewhere: --images DIR.",
+    )
+
+
+def gather(
+    rows: Iterable[Row], wanted: Sequence[str], skipped: OnSkip, *, unreadable: frozenset[Path] = frozenset()
+) -> list[CaptionedPicture]:
+    """One entry for each picture with a caption in ``wanted``; all else is given to ``skipped``."""
+    found: dict[Path, dict[str, dict[str, None]]] = {}
+    missing: set[str] = set()
+    for row in rows:
+        if row.image is None:
+            if row.name not in missing:
+                missing.add(row.name)
+                skipped(Skip(f"{row.where}: {row.name}", MISSING))
+            continue
+        captions = found.setdefault(row.image, defaultdict(dict))
+        for language, text in row.captions:
+            reason = _reason_against(language, text, wanted)
+            body = clean_caption(text)
+            if reason is None and body in captions.get(language, ()):
+                reason = f"repeated caption ({language})"
+            if reason is None:
+                captions[language][body] = None
+            else:
+                skipped(Skip(row.where, reason))
+    pictures = []
+    for path, by_language in found.items():
+        if path in unreadable:
+            skipped(Skip(str(path), UNREADABLE))
+        elif by_language:
+            ordered = {tag: tuple(by_language[tag]) for tag in wanted if tag in by_language}
+            pictures.append(CaptionedPicture(path, ordered))
+        else:
+            skipped(Skip(str(path), UNCAPTIONED))
+    return pictures
+
+
+def _reason_against(language: str, text: str, wanted: Sequence[str]) -> str | None:
+    if language not in wanted:
+        return "unknown language" if language == UNKNOWN else f"another language ({language})"
+    fault = fault_of(text, language)
+    return f"{fault.kind} ({language})" if fault else None
 
 
 def _ignore(_: Skip) -> None:

@@ -160,10 +160,13 @@ def test_what_cannot_be_split_is_refused(tmp_path: Path, hundred: Path) -> None:
     split(hundred, tmp_path / "out")
     with pytest.raises(DatasetError, match=r"already holds train\.jsonl"):
         split(hundred, tmp_path / "out")
-    with pytest.raises(DatasetError, match="lists no pictures"):
+    with pytest.raises(UnreadableFileError, match="empty file"):
         split(write(tmp_path / "empty.jsonl", [""]), tmp_path / "x")
     with pytest.raises(MalformedDataError, match="line 2"):
-        split(write(tmp_path / "bad.jsonl", ['{"image": "images/1.png"}', "{"]), tmp_path / "x")
+        split(
+            write(tmp_path / "bad.jsonl", ['{"image": "images/1.png", "captions": ["a"]}', "{"]),
+            tmp_path / "x",
+        )
     with pytest.raises(UnreadableFileError, match="not a Karpathy split"):
         split(hundred, tmp_path / "x", karpathy=write(tmp_path / "k.json", ["[]"]))
     with pytest.raises(UnreadableFileError, match=r"gone\.png"):
