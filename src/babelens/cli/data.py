@@ -16,7 +16,7 @@ from .options import FILE, LANGUAGE, command, json_option
 if TYPE_CHECKING:
     from ..dataset import CheckReport, ConvertReport
 
-_SHOWN = 20
+_SHOWN = 5  # of each kind
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
 _out_option = click.option(
@@ -167,10 +167,11 @@ def _print_check(report: CheckReport) -> None:
         click.echo(
             f"\n{count(len(found), severity)} ({', '.join(f'{kind} {n:,}' for kind, n in kinds.items())}):"
         )
-        for finding in found[:_SHOWN]:
-            click.echo(f"  {shown_path(finding.where)}: {isolate(printable(finding.problem))}")
-        if len(found) > _SHOWN:
-            click.echo(f"  … and {len(found) - _SHOWN:,} more (--json lists all)")
+        for kind, number in kinds.items():
+            for finding in [finding for finding in found if finding.kind == kind][:_SHOWN]:
+                click.echo(f"  {shown_path(finding.where)}: {isolate(printable(finding.problem))}")
+            if number > _SHOWN:
+                click.echo(f"  … and {number - _SHOWN:,} more of {kind} (--json lists all)")
     if not report.findings:
         message("Sound: no problems found.")
 

@@ -81,8 +81,9 @@ def check(
 
     Errors: ``malformed`` lines, ``missing`` and ``unreadable`` pictures, ``uncaptioned`` pictures, ``empty-caption``,
     ``encoding-damage``, ``wrong-script``, ``empty-split``, and ``leak`` (the same bytes in two splits). Warnings:
-    ``copy`` (the same bytes under two names in one split), ``repeated-caption`` of one picture in one language, ``missing-language``
-    (pictures without a caption in a language that most others have), and ``unlisted`` pictures beside the listed ones.
+    ``copy`` (the same bytes under two names in one split), ``repeated-caption`` of one picture in one
+    language, ``missing-language`` (pictures without a caption in a language that most others have), and ``unlisted``
+    pictures beside the listed ones.
 
     Raises :class:`UnreadableFileError` when a source itself cannot be read.
     """

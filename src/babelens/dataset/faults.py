@@ -14,10 +14,10 @@ _LEAST_SHARE: Final = 0.25  # of a caption's letters: signs are quoted in their 
 _KANA_FREE: Final = 12  # no Japanese sentence has so many letters without kana
 _ENTITY: Final = re.compile(r"&(?:[a-z][a-z0-9]{1,30}|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]{2,}")
-# What UTF-8 read as Windows-1252 was before: Latin letters, punctuation, and the scripts of the eight languages. One
-# Arabic letter alone may be an Italian "Ù" before a quotation mark, so two are asked for.
+# What UTF-8 read as Windows-1252 was before: Latin letters, punctuation, and the scripts of the eight languages. An
+# Italian "Ù»" could be one Arabic letter and a French "é »" one Chinese, so of these two are asked for.
 _WAS: Final = re.compile(
-    r"[\xa0-\u017f\u2000-\u206f\u20ac\u3000-\u30ff\u4e00-\u9fff\uff00-\uffef\u0900-\u097f]|[\u0600-\u06ff]{2}"
+    r"[\xa0-\u017f\u2000-\u206f\u20ac\u3000-\u30ff\u0900-\u097f]|[\u0600-\u06ff]{2}|[\u4e00-\u9fff\uff00-\uffef]{2}"
 )
 
 

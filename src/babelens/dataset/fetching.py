@@ -18,7 +18,7 @@ from ..errors import DatasetError, MissingExtraError, WeightsUnavailableError
 from ..types import Progress
 from .reading import captions_files_below
 
-_SOURCE: Final = re.compile(r"(hf|kaggle):([\w.-]+/[\w.-]+)(?:@([\w./-]+))?")
+_SOURCE: Final = re.compile(r"(hf|kaggle):([A-Za-z0-9][\w.-]*/[\w.-]+)(?:@([\w./-]+))?")
 _ARCHIVES: Final = frozenset({".zip", ".tar", ".gz", ".tgz", ".7z", ".parquet"})
 
 

@@ -14,6 +14,7 @@ from ..sources.captions import clean_caption
 from ..types import Skip
 from .faults import fault_of
 from .reading import UNKNOWN, Row, read_rows
+from .statistics import wording
 
 OnSkip = Callable[[Skip], None]
 
@@ -83,7 +84,7 @@ def gather(
     rows: Iterable[Row], wanted: Sequence[str], skipped: OnSkip, *, unreadable: frozenset[Path] = frozenset()
 ) -> list[CaptionedPicture]:
     """One entry for each picture with a caption in ``wanted``; all else is given to ``skipped``."""
-    found: dict[Path, dict[str, dict[str, None]]] = {}
+    found: dict[Path, dict[str, dict[str, str]]] = {}
     missing: set[str] = set()
     for row in rows:
         if row.image is None:
@@ -94,11 +95,10 @@ def gather(
         captions = found.setdefault(row.image, defaultdict(dict))
         for language, text in row.captions:
             reason = _reason_against(language, text, wanted)
-            body = clean_caption(text)
-            if reason is None and body in captions.get(language, ()):
+            if reason is None and wording(text) in captions.get(language, ()):
                 reason = f"repeated caption ({language})"
             if reason is None:
-                captions[language][body] = None
+                captions[language][wording(text)] = clean_caption(text)
             else:
                 skipped(Skip(row.where, reason))
     pictures = []
@@ -106,7 +106,7 @@ def gather(
         if path in unreadable:
             skipped(Skip(str(path), UNREADABLE))
         elif by_language:
-            ordered = {tag: tuple(by_language[tag]) for tag in wanted if tag in by_language}
+            ordered = {tag: tuple(by_language[tag].values()) for tag in wanted if tag in by_language}
             pictures.append(CaptionedPicture(path, ordered))
         else:
             skipped(Skip(str(path), UNCAPTIONED))

@@ -12,7 +12,7 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final, Literal
@@ -27,8 +27,8 @@ REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _TIMEOUT: Final = (4.0, 10.0, 10.0, 10.0)
 _CHUNK: Final = 1 << 20
 _SHA256, _SHA1 = 64, 40  # hex digits
-# From here on a file's download is worth going on with when it is cut off.
-_LARGE: Final = 8 << 20
+# From here on a file's download is worth going on with: the library writes what arrives in pieces of ten megabytes.
+_LARGE: Final = 16 << 20
 
 RepositoryType = Literal["model", "dataset"]
 
@@ -132,11 +132,9 @@ def fetch_dataset(
         "endpoint": endpoint,
         "cache_dir": cache_dir,
     }
-    try:
-        return Path(hub.snapshot_download(repo, **where, local_files_only=True))
-    except (hub.errors.LocalEntryNotFoundError, hub.errors.IncompleteSnapshotError):
-        pass
     with _explained(repo, revision):
+        with suppress(hub.errors.LocalEntryNotFoundError):  # or not complete
+            return Path(hub.snapshot_download(repo, **where, local_files_only=True))
         api = hub.HfApi(endpoint=endpoint)
         # Asked once, without the library's patience, as for models.
         commit = api.dataset_info(repo, revision=revision or None, timeout=_TIMEOUT[1]).sha

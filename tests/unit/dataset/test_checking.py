@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -8,8 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from babelens.dataset import check, split
-from babelens.errors import DatasetError, MalformedDataError, UnreadableFileError
+from babelens.dataset import check
+from babelens.errors import UnreadableFileError
 
 
 def picture(folder: Path, name: str, shade: int) -> str:
@@ -99,76 +100,59 @@ def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         check([tmp_path / "none.jsonl"])
 
 
-@pytest.fixture
-def hundred(tmp_path: Path, images: Path) -> Path:
-    """A hundred pictures, of which 0 to 9 are ten copies of one."""
-    rows = []
-    for n in range(100):
-        name = picture(images, f"{n}.png", max(n, 9))
-        rows += [{"image": name, "captions": [f"picture {n}"], "licence": "mine"}] * (2 if n == 50 else 1)
-    return write(tmp_path / "all.jsonl", rows)
+def kinds(report: Any) -> dict[str, int]:
+    return dict(Counter(finding.kind for finding in report.findings))
 
 
-def images_of(folder: Path, name: str) -> set[str]:
-    lines = (folder / f"{name}.jsonl").read_text(encoding="utf-8").splitlines()
-    return {Path(json.loads(line)["image"]).name for line in lines}
+def test_captions_that_cannot_be_what_they_say_are_errors(tmp_path: Path, images: Path) -> None:
+    name = picture(images, "a.png", 1)
+    captions = {"en": ["fish &amp; chips", "a dog"], "hi": ["a dog"], "fr": ["forÃªt"], "ar": ["كلب"]}
+    report = check([write(tmp_path / "x.jsonl", [{"image": name, "captions": captions}])])
+    assert kinds(report) == {"encoding-damage": 2, "wrong-script": 1}
+    assert not report.ok
 
 
-def test_a_split_keeps_every_picture_once_and_leaks_none(tmp_path: Path, hundred: Path) -> None:
-    report = split(hundred, tmp_path / "out", seed=1)
-    assert sum(report.images.values()) == 100
-    assert abs(report.images["train"] - 70) <= 10
-    assert abs(report.images["val"] - 15) <= 10
-    parts = [images_of(tmp_path / "out", name) for name in ("train", "val", "test")]
-    assert sum(map(len, parts)) == len(set.union(*parts)) == 100
-    copies = {f"{n}.png" for n in range(10)}
-    assert sum(bool(copies & part) for part in parts) == 1
-    checked = check([tmp_path / "out" / f"{name}.jsonl" for name in ("train", "val", "test")])
-    assert checked.ok, checked.findings
-    record = json.loads((tmp_path / "out" / "split.json").read_text())
-    assert (record["seed"], record["images"]) == (1, dict(report.images))
+def test_a_language_that_most_pictures_have_is_missed_in_the_others(tmp_path: Path, images: Path) -> None:
+    rows = [
+        {
+            "image": picture(images, f"{n}.png", n),
+            "captions": {"en": [f"no {n}"]} | ({"de": ["x"]} if n else {}),
+        }
+        for n in range(4)
+    ]
+    rows[1]["captions"] |= {"it": ["solo qui"]}  # type: ignore[operator]
+    report = check([write(tmp_path / "x.jsonl", rows)])
+    (finding,) = report.findings
+    assert (finding.severity, finding.kind) == ("warning", "missing-language")
+    assert "1 of 4" in finding.problem
+    assert "'de'" in finding.problem
+    german = report.splits[0].languages["de"]
+    assert (german.pictures, german.captions, german.shared, german.words) == (3, 3, 3, 1)
 
 
-def test_a_split_depends_on_the_seed_and_not_on_the_order_of_lines(tmp_path: Path, hundred: Path) -> None:
-    lines = hundred.read_text().splitlines()
-    other = write(tmp_path / "other.jsonl", lines[::-1])
-    for file, name, seed in ((hundred, "a", 1), (other, "b", 1), (hundred, "c", 2)):
-        split(file, tmp_path / name, seed=seed)
-    test_sets = {name: images_of(tmp_path / name, "test") for name in "abc"}
-    assert test_sets["a"] == test_sets["b"] != test_sets["c"]
+def test_splits_that_one_file_names_are_told_apart(tmp_path: Path, images: Path) -> None:
+    for n in range(3):
+        picture(images, f"{n}.png", n // 2)
+    parts = [("0.png", "train"), ("1.png", "test"), ("2.png", "restval")]
+    records = [{"filename": name, "split": part, "sentences": [{"raw": name}]} for name, part in parts]
+    source = tmp_path / "dataset_x.json"
+    source.write_text(json.dumps({"images": records}))
+    report = check([source], language="en")
+    assert [(part.split, part.images) for part in report.splits] == [("train", 2), ("test", 1)]
+    assert kinds(report) == {"leak": 1}
 
 
-def test_fields_that_are_not_ours_are_kept(tmp_path: Path, hundred: Path) -> None:
-    split(hundred, tmp_path / "deep" / "out", shares=(1, 0, 0))
-    rows = [json.loads(line) for line in (tmp_path / "deep" / "out" / "train.jsonl").read_text().splitlines()]
-    assert len(rows) == 101
-    assert all(row["licence"] == "mine" and row["image"].startswith("../../images/") for row in rows)
+def test_a_split_without_pictures_is_an_error(tmp_path: Path, images: Path) -> None:
+    name = picture(images, "a.png", 1)
+    train = write(tmp_path / "train.jsonl", [{"image": name, "captions": {"en": ["a"]}}])
+    report = check([train, write(tmp_path / "test.jsonl", [])])
+    assert found(report) == [("error", "empty-split", "test.jsonl")]
 
 
-def test_a_published_split_is_taken_as_it_is(tmp_path: Path, hundred: Path) -> None:
-    splits = ["train"] * 60 + ["restval"] * 10 + ["val"] * 10 + ["test"] * 10
-    entries = [{"filename": f"{n}.png", "split": name} for n, name in enumerate(splits)]
-    karpathy = tmp_path / "dataset_mine.json"
-    karpathy.write_text(json.dumps({"images": entries}))
-    report = split(hundred, tmp_path / "out", karpathy=karpathy)
-    assert dict(report.images) == {"train": 70, "val": 10, "test": 10}
-    assert report.left_out == 10
-    assert images_of(tmp_path / "out", "test") == {f"{n}.png" for n in range(80, 90)}
-
-
-def test_what_cannot_be_split_is_refused(tmp_path: Path, hundred: Path) -> None:
-    split(hundred, tmp_path / "out")
-    with pytest.raises(DatasetError, match=r"already holds train\.jsonl"):
-        split(hundred, tmp_path / "out")
-    with pytest.raises(UnreadableFileError, match="empty file"):
-        split(write(tmp_path / "empty.jsonl", [""]), tmp_path / "x")
-    with pytest.raises(MalformedDataError, match="line 2"):
-        split(
-            write(tmp_path / "bad.jsonl", ['{"image": "images/1.png", "captions": ["a"]}', "{"]),
-            tmp_path / "x",
-        )
-    with pytest.raises(UnreadableFileError, match="not a Karpathy split"):
-        split(hundred, tmp_path / "x", karpathy=write(tmp_path / "k.json", ["[]"]))
-    with pytest.raises(UnreadableFileError, match=r"gone\.png"):
-        split(write(tmp_path / "gone.jsonl", [{"image": "gone.png", "captions": []}]), tmp_path / "x")
-    assert not (tmp_path / "x").exists()
+def test_published_formats_are_checked_too(tmp_path: Path, images: Path) -> None:
+    picture(images, "a.png", 1)
+    source = tmp_path / "results.csv"
+    source.write_text("image_name| comment_number| comment\na.png| 0| a dog\nb.png| 0| a cat\na.png| 1|\n")
+    report = check([source], language="English")
+    assert kinds(report) == {"missing": 1, "empty-caption": 1}
+    assert report.splits[0].captions == {"en": 2}
