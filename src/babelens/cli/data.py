@@ -19,6 +19,22 @@ if TYPE_CHECKING:
 _SHOWN = 5  # of each kind
 _FOLDER = click.Path(exists=True, file_okay=False, path_type=Path)
 
+
+class _SourceType(click.ParamType[str]):
+    """A file, a folder, or a collection's name; it must be there."""
+
+    name = "source"
+
+    def convert(self, value: str, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        from ..storage.paths import resolve_collection_path
+
+        there = Path(value).expanduser().exists()
+        if not there and not (resolve_collection_path(value) / "catalog.db").is_file():
+            self.fail(f"There is no file, folder or collection {value!r}.", param, ctx)
+        return value
+
+
+_SOURCE = _SourceType()
 _out_option = click.option(
     "--out", metavar="DIR", type=click.Path(file_okay=False), required=True, help="The folder to write."
 )
@@ -100,7 +116,7 @@ def fetch(source: str, as_json: bool) -> None:
 
 
 @command("check")
-@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True)
+@click.argument("sources", metavar="SOURCE...", nargs=-1, required=True, type=_SOURCE)
 @_images_option
 @_language_option
 @json_option
@@ -177,7 +193,7 @@ def _print_check(report: CheckReport) -> None:
 
 
 @command("convert")
-@click.argument("source", metavar="SOURCE")
+@click.argument("source", metavar="SOURCE", type=_SOURCE)
 @_out_option
 @_images_option
 @_language_option
@@ -252,7 +268,7 @@ def _print_converted(report: ConvertReport) -> None:
 
 
 @command("split")
-@click.argument("source", metavar="SOURCE")
+@click.argument("source", metavar="SOURCE", type=_SOURCE)
 @_out_option
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed of the shuffle.")
 @click.option(
