@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import html
 import re
-import unicodedata
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from ..languages import LANGUAGES, script_of
 
+_script = lru_cache(maxsize=1 << 16)(script_of)
 _LEAST_SHARE: Final = 0.25  # of a caption's letters: signs are quoted in their own script
 _KANA_FREE: Final = 12  # no Japanese sentence has so many letters without kana
 _ENTITY: Final = re.compile(r"&(?:[a-z][a-z0-9]{1,30}|#\d{1,7}|#x[0-9a-f]{1,6});", re.IGNORECASE)
+# Lost letters, halves of characters, and control characters that are no blanks.
+_NEVER: Final = re.compile("[\ufffd\ud800-\udfff\x00-\x08\x0e-\x1b\x7f-\x84\x86-\x9f]")
 _NOT_ASCII: Final = re.compile(r"[^\x00-\x7f]{2,}")
 # What UTF-8 read as Windows-1252 was before: Latin letters, punctuation, and the scripts of the eight languages. An
 # Italian "Ù»" could be one Arabic letter and a French "é »" one Chinese, so of these two are asked for.
@@ -31,31 +34,34 @@ class Fault:
 
 def fault_of(text: str, language: str) -> Fault | None:
     """What is wrong with a caption in ``language``; ``None`` when nothing is."""
-    if not any(character.isalnum() for character in text) and not _damage(text):
-        return Fault("empty-caption", f"an empty caption in {language!r}")
     damage = _damage(text)
     if damage:
         return Fault("encoding-damage", damage)
-    script = _wrong_script(text, language)
-    return Fault("wrong-script", script) if script else None
+    if not any(map(str.isalnum, text)):
+        return Fault("empty-caption", f"an empty caption in {language!r}")
+    problem = _wrong_script(text, language)
+    return Fault("wrong-script", problem) if problem else None
 
 
 def _damage(text: str) -> str | None:
-    if "\ufffd" in text:
-        return "it holds U+FFFD, which stands for letters that were lost"
-    for character in text:
-        if "\ud800" <= character <= "\udfff":
-            return f"it holds half a character (U+{ord(character):04X})"
-        if unicodedata.category(character) == "Cc" and not character.isspace():
-            return f"it holds a control character (U+{ord(character):04X})"
-    for run in _NOT_ASCII.findall(text):
-        was = _read_wrongly(run)
-        if was is not None:
-            return f"UTF-8 was read as Windows-1252: {run!r} was {was!r}"
-    for entity in _ENTITY.findall(text):
-        if html.unescape(entity) != entity:
-            return f"an HTML entity was left in it: {entity}"
+    if found := _NEVER.search(text):
+        return f"it holds U+{ord(found[0]):04X}, {_meaning(found[0])}"
+    if not text.isascii():
+        for run in _NOT_ASCII.findall(text):
+            was = _read_wrongly(run)
+            if was is not None:
+                return f"UTF-8 was read as Windows-1252: {run!r} was {was!r}"
+    if "&" in text:
+        for entity in _ENTITY.findall(text):
+            if html.unescape(entity) != entity:
+                return f"an HTML entity was left in it: {entity}"
     return None
+
+
+def _meaning(character: str) -> str:
+    if character == "\ufffd":
+        return "which stands for letters that were lost"
+    return "half a character" if character >= "\ud800" else "a control character"
 
 
 def _read_wrongly(run: str) -> str | None:
@@ -77,10 +83,11 @@ def _read_wrongly(run: str) -> str | None:
 
 def _wrong_script(text: str, language: str) -> str | None:
     row = LANGUAGES.get(language)
-    letters = [character for character in text if character.isalpha()]
-    if row is None or not letters:
+    if row is None:
         return None
-    scripts = [script_of(character) for character in letters]
+    scripts = [_script(character) for character in text if character.isalpha()]
+    if not scripts:
+        return None
     share = sum(script in row.scripts for script in scripts) / len(scripts)
     if share < _LEAST_SHARE:
         return (
