@@ -203,7 +203,7 @@ def _missing_languages(rows: Sequence[Row]) -> Iterator[Finding]:
     for language in sorted(set[str]().union(*captioned) - {UNKNOWN}):
         without = sum(language not in languages for languages in captioned)
         if 0 < without < _MOST * len(captioned):
-            problem = f"{without:,} of {len(captioned):,} captioned pictures have no caption in {language!r}"
+            problem = f"{without:,} of {len(captioned):,} captioned pictures lack a caption in {language!r}"
             yield Finding("warning", "missing-language", where, problem)
 
 

@@ -11,6 +11,7 @@ from typing import Final
 from ..errors import DatasetError, MalformedDataError
 from ..languages import LANGUAGES, get_language
 from ..sources.captions import clean_caption
+from ..sources.records import stated_language
 from ..types import Skip
 from .faults import fault_of
 from .reading import UNKNOWN, Row, read_rows
@@ -66,10 +67,20 @@ def read_pictures(
 
 
 def wanted_languages(languages: Sequence[str] | None) -> list[str]:
-    """Tags of the languages to keep; the eight for ``None``. One that is none of the eight keeps its own tag."""
+    """Tags of the languages to keep; the eight for ``None``. One that is none of the eight keeps its own tag.
+
+    Raises :class:`UnknownLanguageError` for what is no tag either.
+    """
     if languages is None:
         return list(LANGUAGES)
-    return [tag if len(tag) <= 3 and tag not in LANGUAGES else get_language(tag).tag for tag in languages]
+    return [_tag(language) for language in languages]
+
+
+def _tag(language: str) -> str:
+    try:
+        return stated_language(language) or get_language(language).tag
+    except ValueError:  # neither a language known here nor a BCP 47 tag: this says so
+        return get_language(language).tag
 
 
 def nothing_left(source: object, wanted: Sequence[str]) -> DatasetError:

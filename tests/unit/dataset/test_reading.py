@@ -149,6 +149,8 @@ def test_nothing_usable_is_an_error_that_says_what_to_do(tmp_path: Path, draw: D
         read_pictures(source)
     with pytest.raises(UnknownLanguageError):
         read_pictures(source, language="Klingon")
+    with pytest.raises(UnknownLanguageError):
+        read_pictures(source, languages=["en", "Klingon"])
     with pytest.raises(UnreadableFileError, match="no such folder"):
         read_pictures(source, language="en", images=tmp_path / "nowhere")
 
