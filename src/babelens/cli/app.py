@@ -41,6 +41,7 @@ COMMANDS: Final[dict[str, str]] = {
     "compact": "manage:compact",
     "reindex": "reindex:reindex",
     "duplicates": "manage:duplicates",
+    "score": "score:score",
     "export": "manage:export",
     "import": "index:import_",
     "models": "models:models",
