@@ -28,10 +28,10 @@ bert_option = click.option(
 
 @click.group("score")
 def score() -> None:
-    """Score translations against what people wrote: BLEU, chrF, BERTScore.
+    """Score translations against what people wrote.
 
-    Only texts that can be translations are scored; how many of them there are stands beside every figure. Needs:
-    pip install 'babelens[eval]'
+    By BLEU, chrF and BERTScore. Only texts that can be translations are scored; how many of them there are stands
+    beside every figure. Needs: pip install 'babelens[eval]'
     """
 
 

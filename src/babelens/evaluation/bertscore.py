@@ -32,6 +32,9 @@ _BEST_LAYER: Final = {6: 5, 12: 9, 24: 17}
 _FILES: Final = ("config.json", "model.safetensors|pytorch_model.bin", "tokenizer.json")
 _SEGMENTS: Final = 32  # at a time
 _MOST_UNKNOWN: Final = 0.05  # share of tokens that the tokenizer may not know
+# A tokenizer that cuts nearly every letter from the next was not made for the language, though it knows its letters.
+_LETTERS_PER_TOKEN: Final = 1.5
+_BY_LETTER: Final = frozenset({"ja"})  # where multilingual tokenizers cut so, too
 
 NOTE: Final = (
     "BERTScore without idf and without rescaling: values crowd near 1, only differences say anything."
@@ -98,12 +101,7 @@ def bert_score(
             scores[place] = max(candidates, key=lambda found: found[2])
         if progress is not None:
             progress(min(start + _SEGMENTS, len(hypotheses)), len(hypotheses), "BERTScore")
-    if encoder.unknown > _MOST_UNKNOWN:
-        raise InvalidQueryError(
-            f"The tokenizer of {encoder.name} does not know {encoder.unknown:.1%} of the tokens of these texts: they "
-            "would all look the same to it.",
-            hint=f"Name a multilingual encoder that was trained on {get_language(language).name}.",
-        )
+    _check_vocabulary(encoder, language)
     names = list(range(len(hypotheses))) if groups is None else list(groups)
     numbers = {name: number for number, name in enumerate(dict.fromkeys(names))}
     bootstrap = Bootstrap(np.array([numbers[name] for name in names]), seed=seed)
@@ -119,6 +117,21 @@ def bert_score(
         cut=encoder.cut,
         unknown=encoder.unknown,
     )
+
+
+def _check_vocabulary(encoder: _Encoder, language: str) -> None:
+    """An English encoder gives unrelated Hindi sentences 0.8: its tokens say nothing of them."""
+    problem = None
+    if encoder.unknown > _MOST_UNKNOWN:
+        problem = f"does not know {encoder.unknown:.1%} of the tokens of these texts"
+    elif encoder.letters_per_token < _LETTERS_PER_TOKEN and language not in _BY_LETTER:
+        problem = f"cuts these texts almost into letters ({encoder.letters_per_token:.1f} to a token)"
+    if problem is not None:
+        name = get_language(language).name
+        raise InvalidQueryError(
+            f"The tokenizer of {encoder.name} {problem}: BERTScore would say nothing about {name}.",
+            hint=f"Name a multilingual encoder that was trained on {name}.",
+        )
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -172,11 +185,15 @@ class _Encoder:
         )
         positions = int(config.max_position_embeddings) - _FAMILIES[config.model_type]
         self._longest = min(int(self._tokenizer.model_max_length), positions)
-        self._tokens = self._unknown = self.cut = 0
+        self._letters = self._tokens = self._unknown = self.cut = 0
 
     @property
     def unknown(self) -> float:
         return self._unknown / max(1, self._tokens)
+
+    @property
+    def letters_per_token(self) -> float:
+        return self._letters / max(1, self._tokens)
 
     def encode(self, texts: Sequence[str]) -> Iterator[TokenVectors]:
         read = self._tokenizer(list(texts), add_special_tokens=True, verbose=False)["input_ids"]
@@ -193,6 +210,7 @@ class _Encoder:
         # An unknown token is no mark at an end, though some tokenizers list it among their special ones.
         unknown = inputs["input_ids"] == self._tokenizer.unk_token_id
         counts = (~special | unknown) & inputs["attention_mask"].bool()
+        self._letters += sum(not letter.isspace() for text in texts for letter in text)
         self._tokens += int(counts.sum())
         self._unknown += int((unknown & counts).sum())
         fields = {name: tensor.to(runtime.device()) for name, tensor in inputs.items()}

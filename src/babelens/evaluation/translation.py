@@ -40,6 +40,10 @@ _FALLBACK_NOTE: Final = (
     "python -c \"from sacrebleu.metrics import BLEU; BLEU(tokenize='flores200')\""
 )
 
+_SHORT_NOTE: Final = (
+    "No text has four words in a row, so BLEU counts the shorter runs alone (eff:yes in its signature)."
+)
+
 References = Sequence[str | Sequence[str]]
 Counts = NDArray[np.float64]
 
@@ -96,11 +100,13 @@ def score(
     language = get_language(language).tag
     bleu, chrf, tokenizer, notes = _metrics(language)
     segments = _Segments(hypotheses, references, groups, parts=2, progress=progress)
+    words, letters = segments.count(bleu), segments.count(chrf)
+    notes += _shortened(bleu, words)
     return TextScores(
         language,
         len(segments),
-        _corpus_score(bleu, segments.count(bleu), seed),
-        _corpus_score(chrf, segments.count(chrf), seed),
+        _corpus_score(bleu, words, seed),
+        _corpus_score(chrf, letters, seed),
         tokenizer,
         notes,
     )
@@ -146,6 +152,7 @@ def compare(
         for place, texts in enumerate((first, second))
     ]
     counts = [(side.count(bleu), side.count(chrf)) for side in sides]
+    notes += _shortened(bleu, *(words for words, _ in counts))
     scores = [
         TextScores(
             language,
@@ -199,6 +206,16 @@ def _tokenizer(language: str) -> tuple[str, tuple[str, ...]]:
         return name, ()
     note = _FALLBACK_NOTE.format(language=get_language(language).name)
     return _FALLBACK, (note,)
+
+
+def _shortened(bleu: Metric, *counted: _Counted) -> tuple[str, ...]:
+    """BLEU is 0 by definition where no text has four words, as short captions have not: it then counts up to the length
+    that there is. Returns what has to be said about it."""
+    totals = [bleu._compute_score_from_stats(each.sums.sum(axis=0).tolist()).totals for each in counted]
+    if any(total[-1] for total in totals):
+        return ()
+    bleu.effective_order = True
+    return (_SHORT_NOTE,)
 
 
 class _Segments:
