@@ -57,7 +57,7 @@ def translations(collection: str, back: str | None, bert: str | None, seed: int,
     from ..collection import Collection
     from ..evaluation.translations import translation_quality
     from .progress import reporting
-    from .render import Column, message, print_json, print_table
+    from .render import Column, count, message, print_json, print_table
 
     with (
         Collection.open(collection, create=False, read_only=True) as opened,
@@ -97,6 +97,11 @@ def translations(collection: str, back: str | None, bert: str | None, seed: int,
         for result, row in zip(results, rows, strict=True):
             row += _back_cells(result.back)
     print_table(columns, rows)
+    alone = sum(result.unreferenced for result in results)
+    if alone and not back:
+        message(
+            f"{count(alone, 'text')} of status ok left out: no human caption in their language (see --back)."
+        )
     _explain([result.scores for result in results], [note for result in results for note in result.notes])
 
 
