@@ -45,6 +45,7 @@ COMMANDS: Final[dict[str, str]] = {
     "import": "index:import_",
     "models": "models:models",
     "evaluate": "evaluate:evaluate",
+    "score": "score:score",
     "train": "train:train",
     "dataset": "data:dataset",
     "demo": "demo:demo",

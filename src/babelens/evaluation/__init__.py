@@ -1,4 +1,4 @@
-"""How good is the search? Measured on captions that people wrote, through the collection that users search.
+"""How good are search and texts? Measured on captions that people wrote, through the collection that users search.
 
 sources      a data set, the bundled gallery or a collection -> the collection that is measured
 corpus       its pictures and captions as arrays, and which belong together
@@ -8,6 +8,10 @@ no_match     does it know when it does not know?
 evaluate     all of it, in order; one report
 comparison   two encoders on the same pictures
 report       report.json, report.md, report.html, queries.jsonl
+
+translation    BLEU and chrF of texts in one language, and two systems compared
+bertscore      BERTScore within one language
+translations   the translations of a collection, plain files, translation there and back
 """
 
 from .comparison import Comparison, compare
