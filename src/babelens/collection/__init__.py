@@ -4,6 +4,7 @@ from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
 from .paths import resolve_collection_path
 from .reindex import PendingReindex, ReindexReport
+from .routing import RouteTrial, RoutingReport
 
 __all__ = [
     "Collection",
@@ -12,6 +13,8 @@ __all__ = [
     "IndexInfo",
     "PendingReindex",
     "ReindexReport",
+    "RouteTrial",
+    "RoutingReport",
     "VerifyReport",
     "resolve_collection_path",
 ]
