@@ -9,7 +9,7 @@ from .tune_routing import routing
 
 @click.group("tune")
 def tune() -> None:
-    """Measure what would make a collection's searches better, and use it where it does.
+    """Measure what makes searches better, and use it.
 
     Nothing here is on until a measurement on the collection's own captions has shown that it helps.
     """

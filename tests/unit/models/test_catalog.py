@@ -55,6 +55,19 @@ def test_a_key_that_nobody_reads_is_an_error() -> None:
         assert set(raw) <= known, name
 
 
+@pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
+def test_a_route_leads_to_a_model_with_the_same_picture_tower(row: CatalogRow) -> None:
+    def towers(row: CatalogRow) -> set[tuple[str, str]]:
+        return {(source.image.repo, source.image.revision) for source in row.sources if source.image.revision}
+
+    for language, name in row.routes.items():
+        other = ROWS[name]
+        assert other is not row
+        assert language in other.languages
+        assert other.dim == row.dim
+        assert towers(row) & towers(other)
+
+
 def test_what_it_says_of_mini_is_what_mini_is() -> None:
     mini = load_encoder("mini")
     row = ROWS["mini"]
