@@ -349,10 +349,12 @@ def test_captions_that_no_person_wrote_do_not_count(tmp_path: Path, own: Reader,
     folder = tmp_path / "named"
     folder.mkdir()
     for number in range(N):
-        Image.new("RGB", (16, 16), (4 * number, 10, 10)).save(folder / f"colour {4 * number} 10 10.png")
+        word = "".join("bdfgklmn"[digit] + "aeiou"[digit % 5] for digit in (number // 8, number % 8))
+        Image.new("RGB", (16, 16), (4 * number, 10, 10)).save(folder / f"{word}.png")
     with Collection.open(tmp_path / "named-collection", model=own) as named:
         named.add(folder, filename_captions=True, caption_language="en")
         assert named.info().origins == {"filename": N}
+        assert len({caption(named, item.id) for item in named.items()}) == N
         with pytest.raises(CollectionError, match="too few captions"):
             named.tune_routing(other)
 
@@ -373,15 +375,27 @@ def test_an_encoder_that_shares_its_space_with_none_needs_a_name(collection: Col
 
 
 def test_copies_of_a_picture_are_as_good_an_answer(
-    collection: Collection, other: Reader, tmp_path: Path
+    tmp_path: Path, collection: Collection, other: Reader
 ) -> None:
-    before = collection.tune_routing(other, dry_run=True).trials[0].trial
+    """Copies without captions come first, so a search gives them before the pictures that the captions belong to."""
+    alone = collection.tune_routing(other, dry_run=True).trials[0].trial
     copies = tmp_path / "copies"
     copies.mkdir()
-    for picture in sorted((tmp_path / "pictures").glob("*.png")):
+    for picture in (tmp_path / "pictures").glob("*.png"):
         (copies / picture.name).write_bytes(picture.read_bytes())
-    collection.add(copies)
-    trial = collection.tune_routing(other, dry_run=True).trials[0].trial
-    assert trial.corpus == 2 * N
-    assert trial.groups == N
-    assert trial.after["hit_rate@1"].value == before.after["hit_rate@1"].value
+    with Collection.open(tmp_path / "both", model=collection.encoder) as both:
+        both.add(copies)
+        both.add(tmp_path / "pictures")
+        trial = both.tune_routing(other, dry_run=True).trials[0].trial
+    assert (trial.queries, trial.groups, trial.corpus) == (N, N, 2 * N)
+    assert trial.after["hit_rate@1"].value == alone.after["hit_rate@1"].value > 0.9
+
+
+def test_the_other_tower_is_judged_by_its_own_card_and_trust(collection: Collection) -> None:
+    other = Reader("twin", deafness=0.1, languages=["en"])
+    other.calibration = {"text_image.bias": 60.0}  # sure of everything
+    (route,) = collection.tune_routing(other).routes
+    assert 0.5 < route.trust < 1
+    result = collection.search("colour 250 10 10", language="en", mode="vector")
+    said = [why.confidence for hit in result.hits for why in hit.why if why.ranking == "image"]
+    assert said == pytest.approx([route.trust] * len(said))

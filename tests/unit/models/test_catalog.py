@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from babelens.errors import WeightsUnavailableError
 from babelens.languages import LANGUAGES
 from babelens.models.catalog import CatalogRow, read_catalog
 from babelens.models.registry import list_models, load_encoder
@@ -46,6 +47,18 @@ def test_a_row_is_complete(row: CatalogRow) -> None:
             assert re.fullmatch(r"[\w.-]+/[\w.-]+", part.repo)
             assert re.fullmatch(r"[0-9a-f]{40}|", part.revision)
             assert not all(file.endswith("?") for file in part.files)
+
+
+@pytest.mark.parametrize("name", ["clip-b32", "nobody/nothing"])
+def test_what_is_not_here_is_not_fetched_against_the_callers_will(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsUnavailableError, match="not on this machine") as error:
+        load_encoder(name, fetch=False)
+    assert f"models pull {name}" in str(error.value.hint)
 
 
 def test_a_key_that_nobody_reads_is_an_error() -> None:
