@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .collection import (
         Collection,
         CollectionInfo,
+        Embeddings,
         ExportReport,
         IndexInfo,
         PendingReindex,
@@ -80,6 +81,7 @@ _LAZY = {
     "Captioner": "models.captioners",
     "Collection": "collection",
     "CollectionInfo": "collection",
+    "Embeddings": "collection",
     "Encoder": "models.protocols",
     "ExportReport": "collection",
     "ImageEncoder": "models.protocols",
@@ -118,6 +120,7 @@ __all__ = [
     "CorruptIndexError",
     "DatasetError",
     "DescribeReport",
+    "Embeddings",
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",

@@ -2,6 +2,7 @@
 
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
+from .embeddings import Embeddings
 from .paths import resolve_collection_path
 from .reindex import PendingReindex, ReindexReport
 from .routing import RouteTrial, RoutingReport
@@ -9,6 +10,7 @@ from .routing import RouteTrial, RoutingReport
 __all__ = [
     "Collection",
     "CollectionInfo",
+    "Embeddings",
     "ExportReport",
     "IndexInfo",
     "PendingReindex",
