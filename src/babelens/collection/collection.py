@@ -20,6 +20,7 @@ from ..languages import get_language
 from ..models.registry import is_here
 from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
+from ..storage.paths import resolve_collection_path
 from ..types import (
     Caption,
     DescribeReport,
@@ -34,7 +35,6 @@ from ..types import (
 )
 from . import care
 from .embeddings import Embeddings, read_embeddings
-from .paths import resolve_collection_path
 from .pictures import picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .routing import RoutingReport, stop_routing, tune_routing
@@ -448,8 +448,8 @@ class Collection:
 
         ``to`` is the model to try, those of the catalogue without it. A language that was measured and not found better
         loses its route. ``dry_run`` measures only. ``progress`` counts texts, and bytes with a note while a model is
-        fetched. Raises :class:`CollectionError` when captions are too few or no
-        model is known, :class:`EncoderMismatchError` when picture towers differ, and what loading raises.
+        fetched. Raises :class:`CollectionError` when captions are too few or no model is known,
+        :class:`EncoderMismatchError` when picture towers differ, and what loading raises.
         """
         return tune_routing(
             self._catalog,
