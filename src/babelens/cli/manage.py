@@ -165,6 +165,7 @@ def _bytes_below(folder: Path) -> int:
 
 def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
     from .render import printable, size
+    from .tune import interval
 
     yield "path", printable(info.path)
     yield "items", f"{info.items:,}" + (f" ({_counts(info.kinds)})" if info.kinds else "")
@@ -199,6 +200,14 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
         yield f"{modality} index", line
         if index.why:
             yield "", printable(index.why)
+    if info.hubness is not None:
+        correction = info.hubness
+        yield "hubness", f"{correction.method}, learnt from {correction.bank:,} captions, on for queries in:"
+        for gain in correction.gains:
+            if gain.on:
+                language = "no stated language" if gain.language == "und" else gain.language
+                measured = f"{interval(gain.gain_1)} points of hit_rate@1 on {gain.n:,} captions"
+                yield "", f"{language}: {measured}"
     yield "metric", info.metric
     yield "size", f"{size(info.catalog_bytes)} catalog, {size(info.index_bytes)} indexes"
     yield "created", info.created or "unknown"

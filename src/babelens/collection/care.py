@@ -17,7 +17,7 @@ from ..vectors import Floats
 from .reindex import PendingReindex, pending
 
 if TYPE_CHECKING:
-    from ..search import FreshIndex, Searcher
+    from ..search import CorrectionInfo, FreshIndex, Searcher
     from ..storage.catalog import Catalog
 
 _VERIFIED_QUERIES: Final = 32
@@ -43,7 +43,8 @@ class CollectionInfo:
 
     ``runtime`` is what runs the encoder on this machine (None when the encoder is not here), ``runtime_why`` how it was
     chosen where there was a choice.
-    ``reindex`` is a change of the encoder that was begun and has not switched yet.
+    ``reindex`` is a change of the encoder that was begun and has not switched yet. ``hubness`` is the correction that
+    searches with words use (see :meth:`Collection.tune_hubness`), None when it is off.
     """
 
     path: str
@@ -63,6 +64,7 @@ class CollectionInfo:
     index_bytes: int
     created: str | None
     reindex: PendingReindex | None = None
+    hubness: CorrectionInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,6 +158,8 @@ def info(
     runtime: tuple[str | None, str | None],
 ) -> CollectionInfo:
     """What a collection holds and how it is searched; ``runtime`` is what runs the encoder here and why."""
+    from ..search.correction import correction_info
+
     counts = catalog.counts()
     indexes = {}
     for modality, index in searcher.indexes.items() if searcher is not None else ():
@@ -180,6 +184,7 @@ def info(
         index_bytes=_bytes_of(catalog.folder.glob("indexes/*")),
         created=catalog.get_setting("created"),
         reindex=pending(catalog),
+        hubness=None if searcher is None else correction_info(catalog, searcher.encoder_number),
     )
 
 

@@ -33,7 +33,7 @@ from ..types import (
     Term,
     Text,
 )
-from . import care
+from . import care, hubness
 from .paths import resolve_collection_path
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from ..models.captioners import Captioner
     from ..models.protocols import Encoder
     from ..models.translators import Translator
-    from ..search import Searcher
+    from ..search import HubnessReport, Searcher
     from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
@@ -437,6 +437,23 @@ class Collection:
                 )
             self._maintain(progress)
         return report
+
+    def tune_hubness(
+        self,
+        languages: str | Sequence[str] | None = None,
+        *,
+        bank: int = 1000,
+        seed: int = 0,
+        progress: Progress | None = None,
+    ) -> HubnessReport:
+        """Turns on a correction of hubness where it is shown to help: see :func:`.collection.hubness.tune`."""
+        return hubness.tune(
+            self._catalog, self._space, languages, bank=bank, seed=seed, progress=progress or _silent
+        )
+
+    def untune_hubness(self) -> bool:
+        """Turns the correction of hubness off. False when none was on."""
+        return hubness.untune(self._catalog, self._space)
 
     def compact(self, *, progress: Progress | None = None) -> int:
         """Builds the index files again and gives unused space back to the disk. Returns the bytes that the catalog

@@ -25,6 +25,7 @@ from ..retrieval.fusion import reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
 from ..types import And, Caption, Comparison, Filter, Hit, Modality, Query, Reason, SearchResult, Term, Text
 from ..vectors import Floats, Ids, normalize
+from .correction import PictureCorrection, candidates
 from .trust import Trust
 from .upkeep import FreshIndex
 
@@ -95,6 +96,7 @@ class Searcher:
         self.texts = FreshIndex(catalog, encoder_number, dim, "text", metric=metric)
         self._load = load
         self._trust = Trust(catalog, encoder_number, self.images, self.texts)
+        self._correction = PictureCorrection(catalog, encoder_number)
         self._told: set[str] = set()
 
     @property
@@ -161,7 +163,7 @@ class Searcher:
     ) -> list[_Ranking]:
         rankings = []
         if target is not None:
-            places = self._image_places(target, where, depth)
+            places = self._image_places(query, target, where, depth, by_words=meaning is not None)
             trust = self._trust.image if meaning is not None else 1.0
             rankings.append(_Ranking("image", places, trust, self._image_judge(query, target)))
         if meaning is not None and len(self.texts):
@@ -234,10 +236,17 @@ class Searcher:
 
     # -- rankings ------------------------------------------------------------------------------------------
 
-    def _image_places(self, target: Floats, where: Filter | None, depth: int) -> list[_Place]:
+    def _image_places(
+        self, query: Query, target: Floats, where: Filter | None, depth: int, *, by_words: bool
+    ) -> list[_Place]:
         allowed = None if where is None else self._allowed("image", where)
-        scores, seqs = self.images.current().search(target[None], depth, allowed)
-        return self._places(scores, seqs)
+        by_words = by_words and _pair_of(query) == "text_image"
+        correction = self._correction.active(query.language) if by_words else None
+        index = self.images.current()
+        if correction is None:
+            return self._places(*index.search(target[None], depth, allowed))
+        found = index.search(target[None], max(depth, candidates(query.k)), allowed)
+        return self._places(*correction.reorder(*found, depth))
 
     def _caption_places(self, meaning: Floats, where: Filter | None, depth: int) -> list[_Place]:
         index = self.texts.current()
