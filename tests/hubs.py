@@ -17,7 +17,6 @@ from tests.conftest import FakeEncoder
 DIM = 32
 PICTURES = 160
 HUBS = 3
-LANGUAGES = ("en", "de")
 
 
 class PlantedEncoder(FakeEncoder):
@@ -29,14 +28,17 @@ class PlantedEncoder(FakeEncoder):
         self._known = known
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
-        return np.stack([self._known[text] for text in texts])
+        stranger = normalize(np.ones(DIM))
+        return np.stack([self._known.get(text, stranger) for text in texts])
 
 
 def body(number: int, language: str) -> str:
     return f"q{number}{language}"
 
 
-def plant(folder: Path, *, hubs: int = HUBS, pictures: int = PICTURES, seed: int = 0) -> PlantedEncoder:
+def plant(
+    folder: Path, *, hubs: int = HUBS, pictures: int = PICTURES, noise: float = 0.8, seed: int = 0
+) -> PlantedEncoder:
     """A collection of ``pictures`` with a caption in each language, and ``hubs`` pictures without.
 
     Pictures are random; a caption is its picture with noise, the English ones also with a direction they share,
@@ -48,12 +50,13 @@ def plant(folder: Path, *, hubs: int = HUBS, pictures: int = PICTURES, seed: int
     shown = normalize(shown - (shown @ shared)[:, None] * shared)
     there = normalize(shared + 0.02 * random.normal(size=(hubs, DIM))) if hubs else np.empty((0, DIM))
     captions = {
-        language: normalize(
-            shown + pull * shared + 0.8 * normalize(random.normal(size=(pictures, DIM)))
-        )
+        language: normalize(shown + pull * shared + noise * normalize(random.normal(size=(pictures, DIM))))
         for language, pull in (("en", 1.3), ("de", 0.0))
     }
-    names = [*(f"/pictures/p{row:03d}.jpg" for row in range(pictures)), *(f"/pictures/hub{n}.jpg" for n in range(hubs))]
+    names = [
+        *(f"/pictures/p{row:03d}.jpg" for row in range(pictures)),
+        *(f"/pictures/hub{n}.jpg" for n in range(hubs)),
+    ]
     with Collection.open(folder) as collection:
         collection.import_vectors(np.concatenate([shown, there]), names, encoder="planted")
         ids = {item.source.path: item.id for item in collection.items()}
@@ -65,5 +68,9 @@ def plant(folder: Path, *, hubs: int = HUBS, pictures: int = PICTURES, seed: int
             )
             catalog.put_vectors(encoder, "text", rows, vectors, dtype="float32")
     return PlantedEncoder(
-        {body(row, language): vectors[row] for language, vectors in captions.items() for row in range(pictures)}
+        {
+            body(row, language): vectors[row]
+            for language, vectors in captions.items()
+            for row in range(pictures)
+        }
     )

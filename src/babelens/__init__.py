@@ -73,16 +73,19 @@ if TYPE_CHECKING:
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
     from .models.translators import Translator, load_translator
-    from .search import ResultChanges
+    from .search import CorrectionInfo, HubnessReport, LanguageGain, ResultChanges
 
 _LAZY = {
     "Captioner": "models.captioners",
     "Collection": "collection",
     "CollectionInfo": "collection",
+    "CorrectionInfo": "search",
     "Encoder": "models.protocols",
     "ExportReport": "collection",
+    "HubnessReport": "search",
     "ImageEncoder": "models.protocols",
     "IndexInfo": "collection",
+    "LanguageGain": "search",
     "ModelInfo": "models.registry",
     "PendingReindex": "collection",
     "ReindexReport": "collection",
@@ -111,6 +114,7 @@ __all__ = [
     "CollectionInfo",
     "CollectionLockedError",
     "CollectionNotFoundError",
+    "CorrectionInfo",
     "CorruptCatalogError",
     "CorruptIndexError",
     "DatasetError",
@@ -122,6 +126,7 @@ __all__ = [
     "ExportReport",
     "FilterError",
     "Hit",
+    "HubnessReport",
     "ImageEncoder",
     "IncompleteReindexError",
     "IndexInfo",
@@ -129,6 +134,7 @@ __all__ = [
     "InvalidQueryError",
     "Item",
     "Language",
+    "LanguageGain",
     "MalformedDataError",
     "MissingExtraError",
     "ModelInfo",

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 @click.group("tune", context_settings={"help_option_names": ["-h", "--help"]})
 def tune() -> None:
-    """Measure a collection, and set it up by what was measured."""
+    """Measure a collection and set it up accordingly."""
 
 
 @command("hubness")

@@ -13,7 +13,7 @@ from typing import Final
 
 import numpy as np
 
-from ..errors import EncoderMismatchError
+from ..errors import CorruptCatalogError, EncoderMismatchError
 from ..vectors import Floats
 from . import embeddings
 from .rows import CaptionRow, StoredCorrection
@@ -54,6 +54,11 @@ def get(connection: sqlite3.Connection, encoder: int) -> StoredCorrection | None
         return None
     owners = tuple(json.loads(row[2]))
     dim = embeddings.dim_of(connection, encoder)
+    if len(row[3]) != 4 * len(owners) * dim:
+        raise CorruptCatalogError(
+            "The bank of the correction of hubness is damaged.",
+            hint="Turn it off (babelens tune hubness --off), or measure again without --off.",
+        )
     bank = np.frombuffer(row[3], dtype="<f4").reshape(len(owners), dim).astype(np.float32)
     return StoredCorrection(row[0], row[1], owners, bank)
 
