@@ -39,7 +39,7 @@ BANK: Final = 1000
 _K: Final = 10
 _FOLDS: Final = 5
 # Captions in a language at most, to choose with and to measure with.
-_CHOOSING, _MEASURING = 500, 2000
+_CHOOSING, _MEASURING = 300, 1000
 _BATCH: Final = 256
 # Rows of documents whose scores with the bank are in memory together.
 _ROWS: Final = 8192
@@ -120,9 +120,10 @@ def tune_hubness(
     bank: int,
     seed: int,
     progress: Progress,
+    settings: Sequence[Setting] = SETTINGS,
 ) -> Tuned:
     """Measures, and writes nothing; the writer's lock is held. ``languages`` are tags; None takes all that have enough
-    captioned pictures, and measures queries of unstated language too.
+    captioned pictures, and measures queries of unstated language too. ``settings`` are those to choose from.
 
     Raises :class:`CollectionError` when there are too few human captions.
     """
@@ -163,7 +164,7 @@ def tune_hubness(
         np.array([numbers[caption.picture] for caption in of_bank]),
     )
     measured = queries[held[queries.pictures]]
-    chosen = _choose(catalog, documents, learnt, queries[~held[queries.pictures]], fold, progress)
+    chosen = _choose(catalog, documents, learnt, queries[~held[queries.pictures]], fold, settings, progress)
     penalties = _penalties(catalog, documents, learnt, [chosen], progress, "measuring")[0]
     gains = _gains(measured, documents, penalties, pooled=languages is None, seed=seed)
     info = CorrectionInfo(chosen.method, dict(chosen.parameters), len(learnt.pictures), seed, gains)
@@ -257,6 +258,7 @@ def _choose(
     bank: _Bank,
     queries: _Queries,
     fold: Ids,
+    settings: Sequence[Setting],
     progress: Progress,
 ) -> Setting:
     """The setting with the best hit_rate@1, and among equals the best mean reciprocal rank.
@@ -264,7 +266,7 @@ def _choose(
     Each fold's captions are searched with a bank that has no caption of the fold's pictures: one that had a query
     itself in it would push down whatever else is near to that query.
     """
-    ranks = np.empty((len(SETTINGS), len(queries.pictures)))
+    ranks = np.empty((len(settings), len(queries.pictures)))
     for number in range(_FOLDS):
         mine = fold[queries.pictures] == number
         if not mine.any():
@@ -276,7 +278,7 @@ def _choose(
             catalog,
             _Documents(documents.seqs[used], documents.pictures[used]),
             _Bank(bank.vectors[others], bank.pictures[others]),
-            SETTINGS,
+            settings,
             progress,
             f"trying corrections, part {number + 1} of {_FOLDS}",
         )
@@ -285,7 +287,7 @@ def _choose(
             every[used] = paid
             ranks[row, mine] = _ranks(some, documents, every)
     merits = [(float(np.mean(row <= 1)), float(np.mean(1 / row))) for row in ranks]
-    return SETTINGS[max(range(len(SETTINGS)), key=merits.__getitem__)]
+    return settings[max(range(len(settings)), key=merits.__getitem__)]
 
 
 # -- measuring -----------------------------------------------------------------------------------------------
