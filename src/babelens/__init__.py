@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .collection import (
         Collection,
         CollectionInfo,
+        Embeddings,
         ExportReport,
         IndexInfo,
         PendingReindex,
@@ -80,6 +81,7 @@ _LAZY = {
     "Collection": "collection",
     "CollectionInfo": "collection",
     "CorrectionInfo": "search",
+    "Embeddings": "collection",
     "Encoder": "models.protocols",
     "ExportReport": "collection",
     "HubnessReport": "search",
@@ -119,6 +121,7 @@ __all__ = [
     "CorruptIndexError",
     "DatasetError",
     "DescribeReport",
+    "Embeddings",
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",
