@@ -25,7 +25,7 @@ UNSTATED: Final = "und"
 """Stands for queries that do not say their language."""
 
 # A picture must be among so many nearest ones to rise. With 150 hubs among 10,000 pictures, 100 are too few (hit_rate@1
-# 0.45 against 0.76) and 1,000 as good as all; a search pays half a millisecond for them (benchmarks/hubness.py).
+# 0.45 against 0.98) and 1,000 as good as all; a search pays under a millisecond for them (benchmarks/hubness.py).
 _CANDIDATES = 1000
 # Penalties remembered at once; a number each.
 _REMEMBERED: Final = 200_000
