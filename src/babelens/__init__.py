@@ -75,17 +75,20 @@ if TYPE_CHECKING:
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
     from .models.translators import Translator, load_translator
-    from .search import ResultChanges, Route
+    from .search import CorrectionInfo, HubnessReport, LanguageGain, ResultChanges, Route
 
 _LAZY = {
     "Captioner": "models.captioners",
     "Collection": "collection",
     "CollectionInfo": "collection",
+    "CorrectionInfo": "search",
     "Embeddings": "collection",
     "Encoder": "models.protocols",
     "ExportReport": "collection",
+    "HubnessReport": "search",
     "ImageEncoder": "models.protocols",
     "IndexInfo": "collection",
+    "LanguageGain": "search",
     "ModelInfo": "models.registry",
     "PendingReindex": "collection",
     "ReindexReport": "collection",
@@ -116,6 +119,7 @@ __all__ = [
     "CollectionInfo",
     "CollectionLockedError",
     "CollectionNotFoundError",
+    "CorrectionInfo",
     "CorruptCatalogError",
     "CorruptIndexError",
     "DatasetError",
@@ -128,6 +132,7 @@ __all__ = [
     "ExportReport",
     "FilterError",
     "Hit",
+    "HubnessReport",
     "ImageEncoder",
     "IncompleteReindexError",
     "IndexInfo",
@@ -135,6 +140,7 @@ __all__ = [
     "InvalidQueryError",
     "Item",
     "Language",
+    "LanguageGain",
     "MalformedDataError",
     "MissingExtraError",
     "ModelInfo",

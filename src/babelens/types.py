@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 Kind = Literal["image", "page", "figure", "passage"]
 Origin = Literal["human", "caption-model", "translation", "ocr", "filename", "alt"]
 Status = Literal["ok", "fallback", "empty", "wrong-script", "failed"]
-Mode = Literal["vector", "text", "hybrid"]
+Mode = Literal["vector", "image", "text", "hybrid"]
 Modality = Literal["image", "text"]
 
 

@@ -39,7 +39,7 @@ def evaluate(
     overwrite: bool,
     as_json: bool,
 ) -> None:
-    """Measure how well words find pictures and pictures find words.
+    """Measure how well a collection is searched.
 
     DATA is a file that lists pictures and captions (JSONL, CSV, Flickr8k, COCO), or a collection; without it the
     bundled gallery is measured. Every human caption is asked of the collection, in every language, both ways; each

@@ -165,6 +165,7 @@ def _bytes_below(folder: Path) -> int:
 
 def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
     from .render import printable, size
+    from .tune_hubness import interval
 
     yield "path", printable(info.path)
     yield "items", f"{info.items:,}" + (f" ({_counts(info.kinds)})" if info.kinds else "")
@@ -209,6 +210,13 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
                 f"{route.captions:,} captions of {route.pictures:,} pictures, {route.measured[:10]})"
             ),
         )
+    if info.hubness is not None:
+        correction = info.hubness
+        yield "hubness", f"{correction.method}, learnt from {correction.bank:,} captions, on for queries in:"
+        for helped in (gain for gain in correction.gains if gain.on):
+            language = "no stated language" if helped.language == "und" else helped.language
+            measured = f"{interval(helped.gain_1)} points of hit_rate@1 on {helped.n:,} captions"
+            yield "", f"{language}: {measured}"
     yield "metric", info.metric
     yield "size", f"{size(info.catalog_bytes)} catalog, {size(info.index_bytes)} indexes"
     yield "created", info.created or "unknown"

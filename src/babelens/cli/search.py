@@ -52,10 +52,11 @@ _MATCH = 0.5  # the probability from which a match is more likely than luck
 @k_option(10)
 @click.option(
     "--mode",
-    type=click.Choice(["vector", "text", "hybrid"]),
+    type=click.Choice(["vector", "image", "text", "hybrid"]),
     default="hybrid",
     show_default=True,
-    help="Rank by meaning (vector), by the words of captions and file names (text), or by both (hybrid).",
+    help="Rank by meaning (vector), by what pictures show alone (image), by the words of captions and file names "
+    "(text), or by both meaning and words (hybrid).",
 )
 @where_option
 @click.option(

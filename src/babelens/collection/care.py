@@ -18,7 +18,7 @@ from ..vectors import Floats
 from .reindex import PendingReindex, pending
 
 if TYPE_CHECKING:
-    from ..search import FreshIndex, Searcher
+    from ..search import CorrectionInfo, FreshIndex, Searcher
     from ..storage.catalog import Catalog
 
 _VERIFIED_QUERIES: Final = 32
@@ -45,7 +45,8 @@ class CollectionInfo:
     ``runtime`` is what runs the encoder on this machine (None when the encoder is not here), ``runtime_why`` how it was
     chosen where there was a choice.
     ``reindex`` is a change of the encoder that was begun and has not switched yet. ``routes`` are the languages whose
-    queries reach the pictures through another text tower.
+    queries reach the pictures through another text tower. ``hubness`` is the correction that searches with words use
+    (see :meth:`Collection.tune_hubness`), None when it is off.
     """
 
     path: str
@@ -66,6 +67,7 @@ class CollectionInfo:
     created: str | None
     reindex: PendingReindex | None = None
     routes: tuple[Route, ...] = ()
+    hubness: CorrectionInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +161,8 @@ def info(
     runtime: tuple[str | None, str | None],
 ) -> CollectionInfo:
     """What a collection holds and how it is searched; ``runtime`` is what runs the encoder here and why."""
+    from ..search.correction import correction_info
+
     counts = catalog.counts()
     indexes = {}
     for modality, index in searcher.indexes.items() if searcher is not None else ():
@@ -184,6 +188,7 @@ def info(
         created=catalog.get_setting("created"),
         reindex=pending(catalog),
         routes=() if searcher is None else tuple(read_routes(catalog, searcher.encoder_number).values()),
+        hubness=None if searcher is None else correction_info(catalog, searcher.encoder_number),
     )
 
 

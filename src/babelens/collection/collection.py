@@ -37,8 +37,8 @@ from . import care
 from .embeddings import Embeddings, read_embeddings
 from .pictures import picture_term
 from .reindex import ReindexReport, clean_up, reindex
-from .routing import RoutingReport, stop_routing, tune_routing
 from .space import Space, load, model_name
+from .tuned import Tuned
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,13 +47,13 @@ if TYPE_CHECKING:
     from ..models.captioners import Captioner
     from ..models.protocols import Encoder
     from ..models.translators import Translator
-    from ..search import Route, Searcher
+    from ..search import Searcher
     from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
 
 
-class Collection:
+class Collection(Tuned):
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
 
     Safe to use from several threads; one process at a time may write, any number may read.
@@ -299,8 +299,8 @@ class Collection:
         """Finds items by words, by a picture (one in memory, a file, or an item's id), or by both.
 
         ``plus`` and ``minus`` add to the query and take away from it: words, pictures in memory, files (a ``Path``)
-        or terms with a weight. ``mode``
-        is ``"vector"`` (meaning), ``"text"`` (words, BM25) or ``"hybrid"`` (both, fused by rank). ``language`` is the
+        or terms with a weight. ``mode`` is ``"vector"`` (meaning), ``"image"`` (that of pictures alone, captions left
+        aside), ``"text"`` (words, BM25) or ``"hybrid"`` (meaning and words, fused by rank). ``language`` is the
         language of the words: in it texts are searched word by word, while meaning is searched in all. ``where``
         filters on metadata, such as ``"year >= 2020 and folder = 'trips'"`` (see :mod:`.retrieval.filters`).
         ``vector`` (dim,) stands in for encoding the query.
@@ -432,38 +432,6 @@ class Collection:
                 )
             self._maintain(progress)
         return report
-
-    def tune_routing(
-        self,
-        to: str | Path | Encoder | None = None,
-        *,
-        sample: int = 1000,
-        seed: int = 0,
-        dry_run: bool = False,
-        progress: Progress | None = None,
-    ) -> RoutingReport:
-        """Measures whether queries of a language find pictures better through the text tower of another model that has
-        the same picture tower, and routes them there where they do: hit_rate@1 rises beyond doubt on up to ``sample``
-        captions a language that people wrote, and hit_rate@10 does not fall (see :mod:`babelens.metrics.gate`).
-
-        ``to`` is the model to try, those of the catalogue without it. A language that was measured and not found better
-        loses its route. ``dry_run`` measures only. ``progress`` counts texts, and bytes with a note while a model is
-        fetched. Raises :class:`CollectionError` when captions are too few or no model is known,
-        :class:`EncoderMismatchError` when picture towers differ, and what loading raises.
-        """
-        return tune_routing(
-            self._catalog,
-            self._space,
-            to,
-            sample=sample,
-            seed=seed,
-            dry_run=dry_run,
-            progress=progress or _silent,
-        )
-
-    def stop_routing(self) -> tuple[Route, ...]:
-        """Takes all routes away: queries go through the collection's own text tower. Returns those there were."""
-        return stop_routing(self._catalog, self._space)
 
     def compact(self, *, progress: Progress | None = None) -> int:
         """Builds the index files again and gives unused space back to the disk. Returns the bytes that the catalog

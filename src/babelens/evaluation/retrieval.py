@@ -82,8 +82,8 @@ class Deployed:
 def rank_deployed(collection: Collection, corpus: Corpus, *, progress: Progress | None = None) -> Deployed:
     """What ``Collection.search`` and ``Collection.captions`` give, as deep as :data:`DEPTH`.
 
-    Queries come with the vectors that the collection has of them, so that nothing is encoded twice. The pictures are
-    asked, not the captions: every caption would find itself.
+    Queries come with the vectors that the collection has of them, so that nothing is encoded twice, unless they are
+    routed through another text tower. The pictures are asked, not the captions: every caption would find itself.
     """
     found: dict[Direction, dict[str, Outcome]] = {direction: {} for direction in DIRECTIONS}
     total = sum(len(captions) + len(captions.pictures) for captions in corpus.captions.values())
@@ -102,9 +102,14 @@ def _pictures_found(
 ) -> tuple[Outcome, Confidences]:
     lists = np.full((len(captions), DEPTH), -1, dtype=np.int64)
     present, absent = np.zeros(len(captions)), np.full(len(captions), np.nan)
+    routed = captions.language in {route.language for route in collection.info().routes}
     for number, body in enumerate(captions.bodies):
         result = collection.search(
-            body, vector=captions.vectors[number], language=captions.language, mode="vector", k=DEPTH
+            body,
+            vector=None if routed else captions.vectors[number],
+            language=captions.language,
+            mode="image",
+            k=DEPTH,
         )
         rows: dict[int, float] = {}  # copies of a picture count once
         for hit in result.hits:

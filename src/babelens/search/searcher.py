@@ -25,6 +25,7 @@ from ..retrieval.fusion import reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
 from ..types import And, Caption, Comparison, Filter, Hit, Modality, Query, Reason, SearchResult, Term, Text
 from ..vectors import Floats, Ids, normalize
+from .correction import PictureCorrection, candidates
 from .routes import Routed, Router
 from .trust import Trust
 from .upkeep import FreshIndex
@@ -99,6 +100,7 @@ class Searcher:
         self._load = load
         self._router = router
         self._trust = Trust(catalog, encoder_number, self.images, self.texts)
+        self._correction = PictureCorrection(catalog, encoder_number)
         self._told: set[str] = set()
 
     @property
@@ -117,7 +119,7 @@ class Searcher:
         clock = _Clock()
         notes: list[str] = []
         where = _filter_of(query)
-        words = words_of(query) if query.mode != "vector" else ""
+        words = words_of(query) if query.mode in ("text", "hybrid") else ""
         routed = self._routed(query, notes) if vector is None else None
         target, meaning = (
             (None, None) if query.mode == "text" else self._query_vectors(query, vector, routed, notes)
@@ -176,10 +178,12 @@ class Searcher:
     ) -> list[_Ranking]:
         rankings = []
         if target is not None:
-            places = self._image_places(target, where, depth)
+            # The bank is of the collection's own text tower, and says nothing about another one's queries.
+            by_words = meaning is not None and routed is None
+            places = self._image_places(query, target, where, depth, by_words=by_words)
             trust = 1.0 if meaning is None else routed.route.trust if routed else self._trust.image
             rankings.append(_Ranking("image", places, trust, self._image_judge(query, target, routed)))
-        if meaning is not None and len(self.texts):
+        if meaning is not None and query.mode != "image" and len(self.texts):
             places = self._caption_places(meaning, where, depth)
             rankings.append(_Ranking("caption", places, self._trust.caption, self._caption_judge(meaning)))
         if words:
@@ -249,10 +253,17 @@ class Searcher:
 
     # -- rankings ------------------------------------------------------------------------------------------
 
-    def _image_places(self, target: Floats, where: Filter | None, depth: int) -> list[_Place]:
+    def _image_places(
+        self, query: Query, target: Floats, where: Filter | None, depth: int, *, by_words: bool
+    ) -> list[_Place]:
         allowed = None if where is None else self._allowed("image", where)
-        scores, seqs = self.images.current().search(target[None], depth, allowed)
-        return self._places(scores, seqs)
+        by_words = by_words and _pair_of(query) == "text_image"
+        correction = self._correction.active(query.language) if by_words else None
+        index = self.images.current()
+        if correction is None:
+            return self._places(*index.search(target[None], depth, allowed))
+        found = index.search(target[None], max(depth, candidates(query.k)), allowed)
+        return self._places(*correction.reorder(*found, depth))
 
     def _caption_places(self, meaning: Floats, where: Filter | None, depth: int) -> list[_Place]:
         index = self.texts.current()
@@ -324,7 +335,9 @@ class Searcher:
         """The vector to search pictures with, and the one of the words alone to search texts with: a text is always
         compared with texts of its own tower."""
         if vector is not None:
-            return self._checked(vector), None
+            given = self._checked(vector)
+            only_words = bool(query.terms) and all(term.text is not None for term in query.terms)
+            return given, given if only_words else None
         texts = [term for term in query.terms if term.text is not None]
         sought = dict(
             zip(map(id, texts), self._encode_texts(texts, query.language, routed, notes), strict=True)

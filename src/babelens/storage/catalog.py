@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 from ..errors import CollectionError
 from ..types import EncoderFingerprint, Filter, Item, Kind, Modality, Origin, Text
 from ..vectors import Floats, Ids
-from . import coverage, embeddings, fulltext, items, texts, verify, wordsearch
+from . import corrections, coverage, embeddings, fulltext, items, texts, verify, wordsearch
 from .database import CATALOG_NAME, Database, os_errors
 from .embeddings import Precision
 from .lock import WriterLock
-from .rows import FileState, Found, Owner, StoredText, Watermark, WordHit
+from .rows import CaptionRow, FileState, Found, Owner, StoredCorrection, StoredText, Watermark, WordHit
 from .where import compile_filter
 
 _PAGE: Final = 1000  # items read at a time: short reads let the write-ahead log be cleared
@@ -409,6 +409,38 @@ class Catalog:
         """Takes an encoder without vectors from the list. Its number is never given out again."""
         with self.writing(), self._database.transaction() as connection:
             coverage.forget_encoder(connection, encoder)
+
+    # -- corrections of hubness ----------------------------------------------------------------------------
+
+    def put_correction(self, encoder: int, facts: str, owners: Sequence[str], bank: Floats) -> int:
+        """Writes an encoder's correction in place of the one before; it goes when the encoder does. Returns its
+        number. Raises :class:`EncoderMismatchError` when the encoder is gone already. Shape: bank (m, dim)."""
+        with self.writing(), self._database.transaction() as connection:
+            return corrections.put(connection, encoder, facts, owners, bank)
+
+    def drop_correction(self, encoder: int) -> bool:
+        """Removes an encoder's correction. False when there was none."""
+        with self.writing(), self._database.transaction() as connection:
+            return corrections.drop(connection, encoder)
+
+    def correction_number(self, encoder: int) -> int | None:
+        """The number of an encoder's correction; cheap enough to ask before every search."""
+        with self._database.reading() as connection:
+            return corrections.number(connection, encoder)
+
+    def correction(self, encoder: int) -> StoredCorrection | None:
+        with self._database.reading() as connection:
+            return corrections.get(connection, encoder)
+
+    def human_captions(self, encoder: int) -> list[CaptionRow]:
+        """Captions that people wrote, of status ``ok``, whose text and picture have vectors of an encoder."""
+        with self._database.reading() as connection:
+            return corrections.human_captions(connection, encoder)
+
+    def pictures_by_seq(self, seqs: Iterable[int]) -> dict[int, str]:
+        """The picture behind each vector, the same for files with the same bytes; removed ones are left out."""
+        with self._database.reading() as connection:
+            return corrections.pictures(connection, seqs)
 
     # -- counts --------------------------------------------------------------------------------------------
 

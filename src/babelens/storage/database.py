@@ -31,7 +31,7 @@ CATALOG_NAME: Final = "catalog.db"
 APPLICATION_ID: Final = 0x42424C4E  # "BBLN", in the file's header
 
 # Step i brings a catalog from version i to i + 1. Released steps are never edited, only followed.
-STEPS: Final = ("schema.sql", "step_002.sql")
+STEPS: Final = ("schema.sql", "step_002.sql", "step_003.sql")
 
 _PAGE_BYTES: Final = 8192  # seven 512-d float16 vectors a page, with little waste
 _BUSY_SECONDS: Final = 30.0

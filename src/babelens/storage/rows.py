@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from ..types import Item, Text
+from ..vectors import Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,3 +65,22 @@ class StoredText:
     row: int
     text: Text
     source_row: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class CaptionRow:
+    """A caption and the picture it describes; ``picture`` is the same for files with the same bytes."""
+
+    text_row: int
+    language: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class StoredCorrection:
+    """A correction of hubness: its number, its facts as JSON, the bank, (m, dim) float32, and its owners by picture."""
+
+    number: int
+    facts: str
+    owners: tuple[str, ...]
+    bank: Floats

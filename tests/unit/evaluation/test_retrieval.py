@@ -56,7 +56,7 @@ def test_what_the_collection_is_told_of_right_and_of_removed_pictures(coloured: 
     assert told.right.all()
     for number, body in enumerate(corpus.captions["en"].bodies):
         result = coloured.search(
-            body, mode="vector", language="en", vector=corpus.captions["en"].vectors[number]
+            body, mode="image", language="en", vector=corpus.captions["en"].vectors[number]
         )
         assert told.present[number] == (result.confidence or 0.0)
         assert told.absent[number] == (result.hits[1].why[0].confidence or 0.0)
