@@ -40,6 +40,7 @@ COMMANDS: Final[dict[str, str]] = {
     "remove": "manage:remove",
     "compact": "manage:compact",
     "reindex": "reindex:reindex",
+    "tune": "tune:tune",
     "duplicates": "manage:duplicates",
     "export": "manage:export",
     "import": "index:import_",

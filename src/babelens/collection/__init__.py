@@ -2,6 +2,7 @@
 
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
+from .index_study import IndexStudy, StudyPlan
 from .paths import resolve_collection_path
 from .reindex import PendingReindex, ReindexReport
 
@@ -10,8 +11,10 @@ __all__ = [
     "CollectionInfo",
     "ExportReport",
     "IndexInfo",
+    "IndexStudy",
     "PendingReindex",
     "ReindexReport",
+    "StudyPlan",
     "VerifyReport",
     "resolve_collection_path",
 ]

@@ -9,8 +9,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-import numpy as np
-
 from ..errors import (
     CollectionError,
     EncoderMismatchError,
@@ -27,6 +25,7 @@ from ..types import (
     IngestReport,
     Item,
     Kind,
+    Modality,
     Progress,
     Query,
     SearchResult,
@@ -34,6 +33,7 @@ from ..types import (
     Text,
 )
 from . import care
+from .index_study import IndexStudy, StudyPlan, reset, tune
 from .paths import resolve_collection_path
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
@@ -45,7 +45,6 @@ if TYPE_CHECKING:
     from ..models.captioners import Captioner
     from ..models.protocols import Encoder
     from ..models.translators import Translator
-    from ..search import Searcher
     from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
@@ -262,19 +261,12 @@ class Collection:
         return removed
 
     def _maintain(self, progress: Progress | None = None) -> None:
-        """Removes what a change of the encoder left, and builds index files anew where that is due; tuned with texts,
-        since that is what people search with."""
+        """Removes what a change of the encoder left, and builds index files anew where that is due."""
         with self._catalog.writing():
             clean_up(self._catalog)
             searcher = self._space.searcher()
-            if searcher is None:
-                return
-            queries = self._tuning_queries(searcher)
-            searcher.images.maintain(queries, progress=progress)
-            searcher.texts.maintain(queries, progress=progress)
-
-    def _tuning_queries(self, searcher: Searcher) -> NDArray[np.float32] | None:
-        return searcher.texts.background() if len(searcher.texts) else None
+            if searcher is not None:
+                searcher.maintain(progress=progress)
 
     # -- the way out ---------------------------------------------------------------------------------------
 
@@ -446,11 +438,27 @@ class Collection:
             searcher = self._space.searcher()
             covered = 0
             if searcher is not None:
-                queries = self._tuning_queries(searcher)
-                for index in (searcher.images, searcher.texts):
-                    index.maintain(queries, always=True, progress=progress)
+                searcher.maintain(always=True, progress=progress)
                 covered = min(searcher.images.covered_removals, searcher.texts.covered_removals)
             return self._catalog.compact(covered_removals=covered)
+
+    def tune_index(
+        self,
+        plan: StudyPlan | None = None,
+        *,
+        apply: bool = True,
+        on_rows: Callable[[IndexStudy], None] | None = None,
+        progress: Progress | None = None,
+    ) -> IndexStudy:
+        """Measures index settings against exact search, and makes the smallest that reaches the target the collection's
+        own: see :func:`babelens.collection.index_study.tune`. Without ``apply`` it only measures."""
+        return tune(
+            self._catalog, self._space, plan or StudyPlan(), apply=apply, on_rows=on_rows, progress=progress
+        )
+
+    def reset_index(self, *, modality: Modality = "image", progress: Progress | None = None) -> bool:
+        """Forgets what :meth:`tune_index` found: size and memory choose again. True when there was a setting."""
+        return reset(self._catalog, self._space, modality, progress=progress)
 
     def verify(self) -> VerifyReport:
         """Reads everything: the catalog's own checks, the index files, and the indexes against exact search."""

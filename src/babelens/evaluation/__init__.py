@@ -1,0 +1,1 @@
+"""What is measured on a collection, written down: tables, plots and reports."""
