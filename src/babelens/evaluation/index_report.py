@@ -22,6 +22,8 @@ RULE = (
     "interval does; with too few queries for any interval to, the mean) and that are faster than exact search, the one "
     "that needs the least memory; of those, the fastest."
 )
+# What bounds the threads of exact search, where it was set.
+_THREADS = ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "OMP_NUM_THREADS")
 _COLUMNS = (
     "kind", "M", "efConstruction", "efSearch", "recall@10 text", "recall@10 image", "p50 ms", "p99 ms", "× exact",
     "build s", "MiB", "",
@@ -119,9 +121,11 @@ def _machine() -> dict[str, Any]:
             packages[name] = version(name)
         except PackageNotFoundError:
             packages[name] = "unknown"
+    threads = {name: os.environ[name] for name in _THREADS if name in os.environ}
     return {
         "cores": os.cpu_count(),
         "system": platform.machine(),
         "Python": platform.python_version(),
         **packages,
+        **threads,
     }
