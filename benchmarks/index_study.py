@@ -3,7 +3,7 @@
 The pictures are scenes of two or three pictographs, drawn as those that `mini` was trained with, so texts and pictures
 stand to each other as they do in a real collection: apart. Half of the text queries are captions of scenes, half plain
 names, in all languages alike; the picture queries are scenes that the study keeps out of its indexes. Times mean little
-on a shared machine; ratios to exact search, measured in turns, do.
+on a shared machine; of the ratios to exact search, measured in turns, the order of magnitude does.
 
 Needs the torch extra, and `babelens dataset pictographs DIR` with DIR in BABELENS_PICTOGRAPHS.
 """
@@ -26,7 +26,10 @@ STYLES = ("noto", "twemoji", "openmoji")
 VECTORS = 100_000
 QUERIES = 1_000
 _CHUNK = 1_500  # scenes of one style, made and kept together
-_GRID = ("--kinds", "hnsw,hnsw-sq8", "--m", "8,16", "--ef-construction", "100,200")
+_GRID = (
+    *("--kinds", "hnsw,hnsw-sq8", "--m", "8,16", "--ef-construction", "100,200"),
+    *("--ef-search", "24,32,48,64,128,256"),
+)
 
 
 def run(quick: bool, cache: Path, largest: int) -> None:

@@ -198,7 +198,7 @@ def _print(study: IndexStudy, files: Sequence[Path], *, as_json: bool, dry_run: 
     again = f", {study.resumed} of {study.planned} graphs measured before" if study.resumed else ""
     message(
         f"{study.vectors:,} vectors, {asked(study)}, 95 % intervals ({duration(study.seconds)}{again}). "
-        "Times carry over to no other machine; × exact may."
+        "Times are of this machine, with what else it was doing."
     )
     for path in files:
         message(f"written: {shown_path(str(path))}")

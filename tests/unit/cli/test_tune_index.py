@@ -11,6 +11,10 @@ import pytest
 
 from babelens.cli.app import run
 from babelens.collection import Collection
+from babelens.indexes.setting import Setting, Tuned
+from babelens.metrics.statistics import Estimate
+from babelens.search.tuned import forget_tuned, write_tuned
+from babelens.storage import Catalog
 from babelens.vectors import normalize
 
 GRID = ("--kinds", "hnsw", "--m", "4,8", "--ef-construction", "40", "--ef-search", "24,64")
@@ -118,3 +122,27 @@ def test_collections_with_nothing_to_tune(
     answer(capsys, "-c", str(tmp_path / "empty"), code=1)
     answer(capsys, "-c", collection, "--modality", "text", code=1)
     answer(capsys, "-c", str(tmp_path / "none"), code=1)
+
+
+def test_info_shows_what_was_measured(collection: str, capsys: pytest.CaptureFixture[str]) -> None:
+    recall = Estimate(500, 0.9951, 0.9932, 0.9968, 0.02)
+    setting = Setting("hnsw", 16, 200, 64, recall, None, 0.21, 0.48, 4.2, 60.0, 1000)
+    with Catalog.open(collection) as catalog:
+        (encoder,) = catalog.encoders()
+        write_tuned(catalog, encoder, "image", Tuned(setting, 0.99, 100_000, "2026-01-02T03:04:05+00:00"))
+        try:
+            assert run(["info", "-c", collection]) == 0
+            shown = capsys.readouterr().out
+            assert run(["info", "-c", collection, "--json"]) == 0
+            facts = json.loads(capsys.readouterr().out)["indexes"]["image"]["tuned"]
+        finally:
+            forget_tuned(catalog, encoder, "image")
+    for figure in (
+        "2026-01-02",
+        "100,000 vectors",
+        "efSearch=64",
+        "0.9951 [0.9932, 0.9968] (n=500)",
+        "0.05 ×",
+    ):
+        assert figure in shown
+    assert Tuned.of(facts).setting == setting
