@@ -86,8 +86,8 @@ def _markdown(study: IndexStudy, command: Sequence[str]) -> Iterator[str]:
         f"{asked(study)}, seed {study.seed}. {study.held_out:,} queries are vectors of the collection that were kept "
         "out of the indexes. Recall is recall@10 against exact search with its 95 % interval (bootstrap over queries); "
         f"chance is {min(1.0, 10 / max(1, study.vectors)):.2g}. Times are of one query at a time, text and image "
-        "queries together; `× exact` is the ratio of medians to exact search, measured in turns with it; where other work ran "
-        "on the machine, exact search looks slower than it is, since long searches are interrupted more often."
+        "queries together; `× exact` is the ratio of medians to exact search, measured in turns with it. Where other "
+        "work ran on the machine, exact search looks slower than it is, since long searches are interrupted more often."
         " MiB is what searches work on: vectors, links and ids."
     )
     yield ""
