@@ -88,7 +88,8 @@ def _markdown(study: IndexStudy, command: Sequence[str]) -> Iterator[str]:
         f"chance is {min(1.0, 10 / max(1, study.vectors)):.2g}. Times are of one query at a time, text and image "
         "queries together; `× exact` is the ratio of medians to exact search, measured in turns with it. Where other "
         "work ran on the machine, exact search looks slower than it is, since long searches are interrupted more often."
-        " MiB is what searches work on: vectors, links and ids."
+        " MiB is what searches work on: vectors, links and ids; hnsw-sq8 also reads the float16 rows of what it found "
+        "from the index file, which are not counted."
     )
     yield ""
     if study.built < study.planned:

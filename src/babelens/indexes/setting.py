@@ -191,7 +191,7 @@ def choose_setting(rows: Sequence[Setting], target: float = TARGET) -> Verdict:
             f"Exact search wins: the fastest setting that reaches {target:g} takes {quickest.times_exact:.1f} times "
             "as long.",
         )
-    chosen = min(faster, key=lambda row: (row.bytes, row.times_exact, row.ef_search))
+    chosen = min(faster, key=lambda row: (row.bytes, row.p50_ms, row.ef_search))
     return Verdict(
         chosen,
         f"{chosen.name}: the least memory, then the fastest, of {len(faster)} settings that reach recall@10 of "
