@@ -60,11 +60,13 @@ if TYPE_CHECKING:
     from .collection import (
         Collection,
         CollectionInfo,
+        Embeddings,
         ExportReport,
         IndexInfo,
         IndexStudy,
         PendingReindex,
         ReindexReport,
+        RoutingReport,
         StudyPlan,
         VerifyReport,
         resolve_collection_path,
@@ -75,12 +77,13 @@ if TYPE_CHECKING:
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
     from .models.translators import Translator, load_translator
-    from .search import ResultChanges
+    from .search import ResultChanges, Route
 
 _LAZY = {
     "Captioner": "models.captioners",
     "Collection": "collection",
     "CollectionInfo": "collection",
+    "Embeddings": "collection",
     "Encoder": "models.protocols",
     "ExportReport": "collection",
     "ImageEncoder": "models.protocols",
@@ -90,6 +93,8 @@ _LAZY = {
     "PendingReindex": "collection",
     "ReindexReport": "collection",
     "ResultChanges": "search",
+    "Route": "search",
+    "RoutingReport": "collection",
     "StudyPlan": "collection",
     "TextEncoder": "models.protocols",
     "Translator": "models.translators",
@@ -119,6 +124,7 @@ __all__ = [
     "CorruptIndexError",
     "DatasetError",
     "DescribeReport",
+    "Embeddings",
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",
@@ -142,6 +148,8 @@ __all__ = [
     "Reason",
     "ReindexReport",
     "ResultChanges",
+    "Route",
+    "RoutingReport",
     "SearchResult",
     "Skip",
     "Source",

@@ -44,6 +44,8 @@ PUBLIC = [
     "Reason",
     "ReindexReport",
     "ResultChanges",
+    "Route",
+    "RoutingReport",
     "SearchResult",
     "Skip",
     "Source",

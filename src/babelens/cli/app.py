@@ -45,6 +45,8 @@ COMMANDS: Final[dict[str, str]] = {
     "export": "manage:export",
     "import": "index:import_",
     "models": "models:models",
+    "evaluate": "evaluate:evaluate",
+    "score": "score:score",
     "train": "train:train",
     "dataset": "data:dataset",
     "demo": "demo:demo",

@@ -1,20 +1,20 @@
-"""``tune``: measure, then set."""
+"""``tune``: what searches with a collection may gain from, measured on the collection itself."""
 
 from __future__ import annotations
 
 import click
 
-from .options import Command
 from .tune_index import index
+from .tune_routing import routing
 
 
-class _Group(click.Group, Command):
-    """A group that takes ``--debug``."""
-
-
-@click.group("tune", cls=_Group)
+@click.group("tune")
 def tune() -> None:
-    """Measure settings on a collection and keep the best."""
+    """Measure what makes searches better, and use it.
+
+    Nothing here is on until a measurement on the collection itself has shown that it helps.
+    """
 
 
 tune.add_command(index)
+tune.add_command(routing)

@@ -1,19 +1,24 @@
 """The one front door: :class:`Collection`."""
 
+from ..storage.paths import resolve_collection_path
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
+from .embeddings import Embeddings
 from .index_study import IndexStudy, StudyPlan
-from .paths import resolve_collection_path
 from .reindex import PendingReindex, ReindexReport
+from .routing import RouteTrial, RoutingReport
 
 __all__ = [
     "Collection",
     "CollectionInfo",
+    "Embeddings",
     "ExportReport",
     "IndexInfo",
     "IndexStudy",
     "PendingReindex",
     "ReindexReport",
+    "RouteTrial",
+    "RoutingReport",
     "StudyPlan",
     "VerifyReport",
     "resolve_collection_path",

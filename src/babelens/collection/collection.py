@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
+
+import numpy as np
 
 from ..errors import (
     CollectionError,
@@ -19,6 +20,7 @@ from ..languages import get_language
 from ..models.registry import is_here
 from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
+from ..storage.paths import resolve_collection_path
 from ..types import (
     Caption,
     DescribeReport,
@@ -33,9 +35,11 @@ from ..types import (
     Text,
 )
 from . import care
+from .embeddings import Embeddings, read_embeddings
 from .index_study import IndexStudy, StudyPlan, reset, tune
-from .paths import resolve_collection_path
+from .pictures import picture_term
 from .reindex import ReindexReport, clean_up, reindex
+from .routing import RoutingReport, stop_routing, tune_routing
 from .space import Space, load, model_name
 
 if TYPE_CHECKING:
@@ -45,6 +49,7 @@ if TYPE_CHECKING:
     from ..models.captioners import Captioner
     from ..models.protocols import Encoder
     from ..models.translators import Translator
+    from ..search import Route
     from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
@@ -171,20 +176,22 @@ class Collection:
         vectors: NDArray[Any],
         ids: Sequence[str],
         *,
-        encoder: str,
+        encoder: str | Encoder,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Takes in vectors made elsewhere, one for each of ``ids`` (mostly paths of pictures).
 
-        Rows are brought to unit length; rows without a direction are skipped. ``encoder`` names what made them: a
-        model known here or any other name, in which case only vectors can be searched with. Shape: (n, dim).
+        Rows are brought to unit length; rows without a direction are skipped. ``encoder`` is what made them, or its
+        name; under a name not known here only vectors can be searched with. Shape: (n, dim).
         Raises :class:`EncoderMismatchError` when the collection holds vectors of another encoder.
         """
         from .imports import fingerprint_of, import_rows
 
         with self._catalog.writing():
             fingerprint = fingerprint_of(encoder, vectors, ids, recorded=self._space.recorded())
-            number = self._space.record(fingerprint, encoder)
+            number = self._space.record(
+                fingerprint, encoder if isinstance(encoder, str) else model_name(encoder)
+            )
             report = import_rows(self._catalog, number, vectors, ids, progress=progress)
             self._maintain(progress)
         return report
@@ -344,26 +351,7 @@ class Collection:
         return [self._picture(value) if isinstance(value, Path) else value for value in listed]
 
     def _picture(self, value: Image | str | Path) -> Term:
-        """A picture in memory, the id of an item, or a file: one that is indexed unchanged need not be read again."""
-        if not isinstance(value, str | Path):
-            return Term(image=value)
-        if isinstance(value, str) and self._catalog.get_item(value) is not None:
-            return Term(item_id=value)
-        from ..sources.images import load_image
-        from ..sources.scan import absolute
-
-        path = absolute(value)
-        try:
-            status = os.stat(path)
-        except (OSError, ValueError) as error:
-            raise UnknownItemError(
-                f"{str(value)!r} is neither an item of this collection nor a picture file.",
-                hint="Ids are shown by `babelens search --json`.",
-            ) from error
-        known = self._catalog.file_states(path).get(path)
-        if known and known.item_id and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
-            return Term(item_id=known.item_id)
-        return Term(image=load_image(path, 2 * self.encoder.image_size))
+        return picture_term(self._catalog, value, lambda: 2 * self.encoder.image_size)
 
     def get(self, item_id: str) -> Item:
         """The item with this id. Raises :class:`UnknownItemError`."""
@@ -381,6 +369,16 @@ class Collection:
     def items(self, kinds: Sequence[Kind] | None = None) -> Iterator[Item]:
         """All items, in the order they came."""
         return self._catalog.items(kinds)
+
+    def embeddings(self) -> Embeddings:
+        """All vectors of the encoder in use, with the items and texts that they are of."""
+        return self._space.ask(
+            lambda searcher: (
+                Embeddings((), np.empty((0, 0), np.float32), (), np.empty((0, 0), np.float32))
+                if searcher is None
+                else read_embeddings(self._catalog, searcher.encoder_number, searcher.images.dim)
+            )
+        )
 
     def duplicates(self) -> list[list[Item]]:
         """Groups of items made of the same bytes."""
@@ -429,6 +427,38 @@ class Collection:
                 )
             self._maintain(progress)
         return report
+
+    def tune_routing(
+        self,
+        to: str | Path | Encoder | None = None,
+        *,
+        sample: int = 1000,
+        seed: int = 0,
+        dry_run: bool = False,
+        progress: Progress | None = None,
+    ) -> RoutingReport:
+        """Measures whether queries of a language find pictures better through the text tower of another model that has
+        the same picture tower, and routes them there where they do: hit_rate@1 rises beyond doubt on up to ``sample``
+        captions a language that people wrote, and hit_rate@10 does not fall (see :mod:`babelens.metrics.gate`).
+
+        ``to`` is the model to try, those of the catalogue without it. A language that was measured and not found better
+        loses its route. ``dry_run`` measures only. ``progress`` counts texts, and bytes with a note while a model is
+        fetched. Raises :class:`CollectionError` when captions are too few or no model is known,
+        :class:`EncoderMismatchError` when picture towers differ, and what loading raises.
+        """
+        return tune_routing(
+            self._catalog,
+            self._space,
+            to,
+            sample=sample,
+            seed=seed,
+            dry_run=dry_run,
+            progress=progress or _silent,
+        )
+
+    def stop_routing(self) -> tuple[Route, ...]:
+        """Takes all routes away: queries go through the collection's own text tower. Returns those there were."""
+        return stop_routing(self._catalog, self._space)
 
     def compact(self, *, progress: Progress | None = None) -> int:
         """Builds the index files again and gives unused space back to the disk. Returns the bytes that the catalog
