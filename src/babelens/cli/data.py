@@ -48,7 +48,7 @@ _language_option = click.option(
 
 @click.group("dataset", context_settings={"help_option_names": ["-h", "--help"]})
 def dataset() -> None:
-    """Build, fetch, check, convert and split captioned data sets."""
+    """Fetch, check, convert and split data sets."""
 
 
 @command("pictographs")

@@ -13,6 +13,7 @@ from .options import collection_option, command, json_option
 
 if TYPE_CHECKING:
     from ..collection import CollectionInfo
+    from ..indexes.setting import Tuned
 
 
 @command("info")
@@ -200,6 +201,8 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
         yield f"{modality} index", line
         if index.why:
             yield "", printable(index.why)
+        if index.tuned is not None:
+            yield "", _measured(index.tuned)
     for route in info.routes:
         gain, name = route.gains["hit_rate@1"], printable(route.model)
         yield (
@@ -220,6 +223,21 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
     yield "metric", info.metric
     yield "size", f"{size(info.catalog_bytes)} catalog, {size(info.index_bytes)} indexes"
     yield "created", info.created or "unknown"
+
+
+def _measured(tuned: Tuned) -> str:
+    """What ``tune index`` measured on the setting that the index is built with."""
+    setting = tuned.setting
+    recalls = [
+        f"{kind} {found.value:.4f} [{found.low:.4f}, {found.high:.4f}] (n={found.n:,})"
+        for kind, found in (("text", setting.recall_text), ("image", setting.recall_image))
+        if found is not None
+    ]
+    return (
+        f"set by tune index ({tuned.when[:10]}, {tuned.vectors:,} vectors): {setting.name}, recall@10 "
+        f"{', '.join(recalls)}, p50 {setting.p50_ms:.2f} ms, p99 {setting.p99_ms:.2f} ms, "
+        f"{setting.times_exact:.2f} × exact search"
+    )
 
 
 def _counts(counts: Mapping[str, int]) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import click
 
 from .tune_hubness import hubness
+from .tune_index import index
 from .tune_routing import routing
 
 
@@ -17,4 +18,5 @@ def tune() -> None:
 
 
 tune.add_command(hubness)
+tune.add_command(index)
 tune.add_command(routing)

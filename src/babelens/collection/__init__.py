@@ -4,6 +4,7 @@ from ..storage.paths import resolve_collection_path
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
 from .embeddings import Embeddings
+from .index_study import IndexStudy, StudyPlan
 from .reindex import PendingReindex, ReindexReport
 from .routing import RouteTrial, RoutingReport
 
@@ -13,10 +14,12 @@ __all__ = [
     "Embeddings",
     "ExportReport",
     "IndexInfo",
+    "IndexStudy",
     "PendingReindex",
     "ReindexReport",
     "RouteTrial",
     "RoutingReport",
+    "StudyPlan",
     "VerifyReport",
     "resolve_collection_path",
 ]

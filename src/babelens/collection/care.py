@@ -18,6 +18,7 @@ from ..vectors import Floats
 from .reindex import PendingReindex, pending
 
 if TYPE_CHECKING:
+    from ..indexes.setting import Tuned
     from ..search import CorrectionInfo, FreshIndex, Searcher
     from ..storage.catalog import Catalog
 
@@ -28,7 +29,8 @@ _ROWS: Final = 10_000
 
 @dataclass(frozen=True, slots=True)
 class IndexInfo:
-    """How one modality is searched. ``recall_at_10`` and ``ms_per_query`` were measured when it was built."""
+    """How one modality is searched. ``recall_at_10`` and ``ms_per_query`` were measured when it was built; ``tuned`` is
+    the setting that it is built with, with what was measured on it, where `babelens tune index` found one."""
 
     name: str
     vectors: int
@@ -36,6 +38,7 @@ class IndexInfo:
     recall_at_10: float | None = None
     ms_per_query: float | None = None
     why: str | None = None
+    tuned: Tuned | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,8 +170,10 @@ def info(
     indexes = {}
     for modality, index in searcher.indexes.items() if searcher is not None else ():
         state = index.state()
-        measured = (state.facts.get(name) for name in ("recall_at_10", "ms_per_query", "why"))
-        indexes[str(modality)] = IndexInfo(state.name, state.vectors, state.stored, *measured)
+        recall, ms, why = (state.facts.get(name) for name in ("recall_at_10", "ms_per_query", "why"))
+        indexes[str(modality)] = IndexInfo(
+            state.name, state.vectors, state.stored, recall, ms, why, state.tuned
+        )
     return CollectionInfo(
         path=str(catalog.folder),
         items=catalog.count_items(),

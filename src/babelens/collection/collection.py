@@ -38,7 +38,7 @@ from .embeddings import Embeddings, read_embeddings
 from .pictures import picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
-from .tuned import Tuned
+from .tuning import Tuning
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -47,13 +47,12 @@ if TYPE_CHECKING:
     from ..models.captioners import Captioner
     from ..models.protocols import Encoder
     from ..models.translators import Translator
-    from ..search import Searcher
     from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
 
 
-class Collection(Tuned):
+class Collection(Tuning):
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
 
     Safe to use from several threads; one process at a time may write, any number may read.
@@ -266,19 +265,12 @@ class Collection(Tuned):
         return removed
 
     def _maintain(self, progress: Progress | None = None) -> None:
-        """Removes what a change of the encoder left, and builds index files anew where that is due; tuned with texts,
-        since that is what people search with."""
+        """Removes what a change of the encoder left, and builds index files anew where that is due."""
         with self._catalog.writing():
             clean_up(self._catalog)
             searcher = self._space.searcher()
-            if searcher is None:
-                return
-            queries = self._tuning_queries(searcher)
-            searcher.images.maintain(queries, progress=progress)
-            searcher.texts.maintain(queries, progress=progress)
-
-    def _tuning_queries(self, searcher: Searcher) -> NDArray[np.float32] | None:
-        return searcher.texts.background() if len(searcher.texts) else None
+            if searcher is not None:
+                searcher.maintain(progress=progress)
 
     # -- the way out ---------------------------------------------------------------------------------------
 
@@ -441,9 +433,7 @@ class Collection(Tuned):
             searcher = self._space.searcher()
             covered = 0
             if searcher is not None:
-                queries = self._tuning_queries(searcher)
-                for index in (searcher.images, searcher.texts):
-                    index.maintain(queries, always=True, progress=progress)
+                searcher.maintain(always=True, progress=progress)
                 covered = min(searcher.images.covered_removals, searcher.texts.covered_removals)
             return self._catalog.compact(covered_removals=covered)
 

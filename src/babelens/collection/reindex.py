@@ -12,12 +12,12 @@ import time
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, get_args
 
 import numpy as np
 
 from ..errors import IncompleteReindexError
-from ..types import EncoderFingerprint, Progress, Skip
+from ..types import EncoderFingerprint, Modality, Progress, Skip
 
 if TYPE_CHECKING:
     from ..models.protocols import Encoder
@@ -107,6 +107,10 @@ def reindex(
             "sees a part of them, search by words all."
         )
     other = old is not None and old != new
+    if other and old is not None and _is_tuned(catalog, old) and not _is_tuned(catalog, new):
+        notes.append(
+            "What `babelens tune index` measured holds for the encoder before; measure again after the switch."
+        )
     report = ReindexReport(
         model=model,
         encoder=encoder.fingerprint,
@@ -134,11 +138,15 @@ def reindex(
 
 def clean_up(catalog: Catalog) -> None:
     """Removes the vectors of encoders that were given up, in small batches: searches go on, the log stays short."""
+    from ..search.tuned import forget_tuned
+
     for number in (leftovers := _leftovers(catalog)):
         while catalog.drop_vectors(number, limit=_BATCH):
             pass
         with catalog.transaction():
             catalog.forget_encoder(number)
+            for modality in get_args(Modality):
+                forget_tuned(catalog, number, modality)
             leftovers = [other for other in leftovers if other != number]
             catalog.set_setting(_LEFTOVERS, json.dumps(leftovers))
 
@@ -188,6 +196,12 @@ def _switch(catalog: Catalog, fingerprint: EncoderFingerprint, model: str, lefto
         catalog.set_setting("model", model)
         catalog.delete_setting(_PENDING)
         _leave(catalog, leftovers)
+
+
+def _is_tuned(catalog: Catalog, encoder: int) -> bool:
+    from ..search.tuned import read_tuned
+
+    return any(read_tuned(catalog, encoder, modality) for modality in get_args(Modality))
 
 
 def _leave(catalog: Catalog, numbers: list[int]) -> None:

@@ -9,6 +9,8 @@ evaluate     all of it, in order; one report
 comparison   two encoders on the same pictures
 report       report.json, report.md, report.html, queries.jsonl
 
+index_report, index_plot    a study of index settings: tables, latency against recall
+
 translation    BLEU and chrF of texts in one language, and two systems compared
 bertscore      BERTScore within one language
 translations   the translations of a collection, plain files, translation there and back

@@ -1,9 +1,10 @@
 """Which index a collection gets, and how wide it searches: measured on the collection itself.
 
 Exact search up to :data:`EXACT_LIMIT` vectors, an HNSW graph above, over compressed vectors when memory is short.
-While a graph is built, the exact neighbours of sampled queries are found along the way; then its beam is widened
-until recall@10 reaches the target. Queries should be what users send (text vectors for text queries): they are not
-distributed like the images, and recall measured with images flatters.
+A setting that a study found (:mod:`.study`) takes the place of that choice as long as the collection is like the one
+it was measured on. While a graph is built, the exact neighbours of sampled queries are found along the way; then its
+beam is widened until recall@10 reaches the target. Queries should be what users send (text vectors for text queries):
+they are not distributed like the images, and recall measured with images flatters.
 """
 
 from __future__ import annotations
@@ -15,15 +16,16 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..vectors import Floats, Ids, top_k
 from .exact import ExactIndex
 from .faiss import FaissIndex, FaissKind, HnswParameters, Metric
 from .protocol import StoredIndex
 from .rows import blank
+from .setting import TARGET, Tuned
 
 EXACT_LIMIT = 50_000
-TARGET = 0.99
 _K = 10
 _FIRST_BEAM = 32
 # Equal pictures have equal scores, and any of them is as good as another.
@@ -74,15 +76,20 @@ class Truth:
         self.scores, self.ids = np.take_along_axis(scores, best, 1), np.take_along_axis(every, best, 1)
 
     def recall(self, scores: Floats, ids: Ids) -> float:
-        """recall@10: the share of the true ten that were found. Shape: (n, 10), (n, 10).
+        """The mean of :meth:`recalls`; 1 when nothing was asked or nothing is there. Shape: (n, 10), (n, 10)."""
+        return float(self.recalls(scores, ids).mean()) if len(self.queries) else 1.0
+
+    def recalls(self, scores: Floats, ids: Ids) -> NDArray[np.float64]:
+        """recall@10 of each query: the share of the true ten that were found. Shape: (n, 10), (n, 10) -> (n,).
 
         One that scores as the true tenth does counts as found, whichever of the equals it is.
         """
         k = self.scores.shape[1]
-        if not k or not len(self.queries):
-            return 1.0
+        if not k:
+            return np.ones(len(self.queries))
         found = (ids[:, :k, None] == self.ids[:, None, :]).any(axis=2)
-        return float((found | (scores[:, :k] >= self.scores[:, -1:] - _TIE)).mean())
+        shares: NDArray[np.float64] = (found | (scores[:, :k] >= self.scores[:, -1:] - _TIE)).mean(axis=1)
+        return shares
 
 
 def memory_of(kind: Kind, n: int, dim: int, *, m: int = 16) -> int:
@@ -109,6 +116,19 @@ def choose(
     )
 
 
+def suits(tuned: Tuned, n: int, dim: int, *, memory_budget: int | None = None) -> str | None:
+    """None when a setting holds for ``n`` vectors; else why not, in words."""
+    if 2 * n < tuned.vectors:
+        return f"the setting in use was measured on {tuned.vectors} vectors and is not for so few"
+    budget = _half_of_memory() if memory_budget is None else memory_budget
+    needed = memory_of(tuned.kind, n, dim, m=tuned.setting.m)
+    if needed > budget:
+        return (
+            f"with the setting in use it would take {needed >> 20} MiB, over the budget of {budget >> 20} MiB"
+        )
+    return None
+
+
 def build(
     batches: Iterable[tuple[Ids, Floats]],
     n: int,
@@ -119,17 +139,26 @@ def build(
     parameters: HnswParameters | None = None,
     memory_budget: int | None = None,
     target: float = TARGET,
+    tuned: Tuned | None = None,
     progress: Callable[[int], None] | None = None,
 ) -> Built:
     """The index for ``n`` vectors that come in ``batches``, tuned on ``queries`` (100 or more; (m, dim) unit rows).
 
-    ``kind`` overrides the choice. ``progress`` hears how many vectors are in. Shape of a batch: (b,), (b, dim).
+    ``kind`` overrides the choice, and so does ``tuned`` where it :func:`suits`: its beam is then the narrowest tried,
+    and its target the one to reach. ``progress`` hears how many vectors are in. Shape of a batch: (b,), (b, dim).
     """
     dim = int(queries.shape[1])
-    if kind is None:
-        kind, why = choose(n, dim, memory_budget=memory_budget)
-    else:
+    beam = _FIRST_BEAM
+    unsuited = None if tuned is None else suits(tuned, n, dim, memory_budget=memory_budget)
+    if kind is not None:
         why = "as asked"
+    elif tuned is not None and unsuited is None:
+        kind, parameters, target = tuned.kind, tuned.parameters, tuned.target
+        beam = tuned.parameters.ef_search
+        why = f"measured by a study of {tuned.vectors} vectors, target {target:g}"
+    else:
+        kind, why = choose(n, dim, memory_budget=memory_budget)
+        why += f" ({unsuited})" if unsuited else ""
     index: ExactIndex | FaissIndex
     if kind == "exact":
         index = ExactIndex(dim)
@@ -144,22 +173,22 @@ def build(
         done += len(ids)
         if progress is not None:
             progress(done)
-    recall = 1.0 if isinstance(index, ExactIndex) else widen(index, truth, target=target)
+    recall = 1.0 if isinstance(index, ExactIndex) else widen(index, truth, target=target, first=beam)
     return Built(index, Choice(kind, index.name, recall, _ms_per_query(index, queries), len(queries), why))
 
 
-def widen(index: FaissIndex, truth: Truth, *, target: float = TARGET) -> float:
-    """Sets the narrowest beam that reaches recall@10 of ``target``, and returns the recall measured.
+def widen(index: FaissIndex, truth: Truth, *, target: float = TARGET, first: int = _FIRST_BEAM) -> float:
+    """Sets the narrowest beam from ``first`` on that reaches recall@10 of ``target``, and returns the recall measured.
 
     It always ends: a beam so wide that comparing with every vector is cheaper makes the search exact.
     """
-    beam = _FIRST_BEAM
+    beam = first
     while True:
         index.set_ef_search(beam)
         recall = truth.recall(*index.search(truth.queries, _K))
-        if recall >= target or beam >= max(len(index), _FIRST_BEAM):
+        if recall >= target or beam >= max(len(index), first):
             return recall
-        beam = beam * 3 // 2
+        beam = max(beam + 1, beam * 3 // 2)
 
 
 def due(base: StoredIndex, tail: int) -> Literal["nothing", "extend", "rebuild"]:

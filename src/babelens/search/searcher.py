@@ -23,7 +23,20 @@ from ..retrieval.calibration import CONFIDENT, Pair, confidence, measure_backgro
 from ..retrieval.filters import parse_filter
 from ..retrieval.fusion import reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
-from ..types import And, Caption, Comparison, Filter, Hit, Modality, Query, Reason, SearchResult, Term, Text
+from ..types import (
+    And,
+    Caption,
+    Comparison,
+    Filter,
+    Hit,
+    Modality,
+    Progress,
+    Query,
+    Reason,
+    SearchResult,
+    Term,
+    Text,
+)
 from ..vectors import Floats, Ids, normalize
 from .correction import PictureCorrection, candidates
 from .routes import Routed, Router
@@ -95,6 +108,7 @@ class Searcher:
     ) -> None:
         self._catalog = catalog
         self.encoder_number = encoder_number
+        self.metric: Metric = metric
         self.images = FreshIndex(catalog, encoder_number, dim, "image", metric=metric)
         self.texts = FreshIndex(catalog, encoder_number, dim, "text", metric=metric)
         self._load = load
@@ -106,6 +120,13 @@ class Searcher:
     @property
     def indexes(self) -> dict[Modality, FreshIndex]:
         return {"image": self.images, "text": self.texts}
+
+    def maintain(self, *, always: bool = False, progress: Progress | None = None) -> None:
+        """Builds index files anew where that is due, or ``always``; tuned with texts, since that is what people search
+        with. For the writer."""
+        queries = self.texts.background() if len(self.texts) else None
+        for index in (self.images, self.texts):
+            index.maintain(queries, always=always, progress=progress)
 
     # -- search --------------------------------------------------------------------------------------------
 

@@ -20,9 +20,11 @@ from ..indexes.live import LiveIndex
 from ..retrieval.calibration import SAMPLE_SIZE
 from ..types import Modality, Progress
 from ..vectors import Floats, Ids
+from .tuned import read_tuned
 
 if TYPE_CHECKING:
     from ..indexes.faiss import Metric
+    from ..indexes.setting import Tuned
     from ..storage.catalog import Catalog
     from ..storage.rows import Watermark
 
@@ -38,12 +40,14 @@ _DRIFT: Final = 0.2
 
 @dataclass(frozen=True, slots=True)
 class IndexState:
-    """How one modality is searched now. ``facts`` are what its builder measured (see :mod:`.indexes.tuning`)."""
+    """How one modality is searched now. ``facts`` are what its builder measured (see :mod:`.indexes.tuning`), ``tuned``
+    the setting to build it with, if a study found one."""
 
     name: str
     vectors: int
     stored: bool
     facts: Mapping[str, Any]
+    tuned: Tuned | None = None
 
 
 class FreshIndex:
@@ -103,7 +107,8 @@ class FreshIndex:
 
     def state(self) -> IndexState:
         index = self.current()
-        return IndexState(index.name, len(index), self._base is not None, dict(self._facts))
+        tuned = read_tuned(self._catalog, self._encoder, self._modality)
+        return IndexState(index.name, len(index), self._base is not None, dict(self._facts), tuned)
 
     @property
     def covered_removals(self) -> int:
@@ -208,8 +213,9 @@ class FreshIndex:
     ) -> bool:
         """Builds the stored index again if that is due, or ``always``; True if it did. For the writer.
 
-        ``queries`` are what the index is tuned with, (n, dim) unit rows: text vectors when words will be searched
-        with. Searches go on meanwhile, on the index before.
+        It is due, too, when it was built with another setting than the collection has. ``queries`` are what the index
+        is tuned with, (n, dim) unit rows: text vectors when words will be searched with. Searches go on meanwhile, on
+        the index before.
         """
         from ..indexes.tuning import due
 
@@ -220,14 +226,16 @@ class FreshIndex:
                 files.drop(self._catalog.folder, self._modality)
                 self._reset()
             return False
-        if isinstance(index, LiveIndex) and not always:
+        tuned = read_tuned(self._catalog, self._encoder, self._modality)
+        as_set = self._facts.get("tuned") == (tuned.key if tuned else None)
+        if isinstance(index, LiveIndex) and as_set and not always:
             todo = due(index.base, len(index.tail))
             if todo == "nothing":
                 return False
             if todo == "extend" and index.base.kind != "exact":
                 self._extend(progress)
                 return True
-        self._build(n, queries, progress)
+        self._build(n, queries, tuned, progress)
         return True
 
     def _extend(self, progress: Progress | None) -> None:
@@ -242,7 +250,7 @@ class FreshIndex:
             progress(len(loaded.index), len(loaded.index), _INDEXING)
         self._store(loaded.index, mark, loaded.facts)
 
-    def _build(self, n: int, queries: Floats | None, progress: Progress | None) -> None:
+    def _build(self, n: int, queries: Floats | None, tuned: Tuned | None, progress: Progress | None) -> None:
         from ..indexes.tuning import build
 
         if queries is None or len(queries) < _TUNING_QUERIES // 2:
@@ -257,9 +265,11 @@ class FreshIndex:
                 n,
                 queries,
                 metric=self._metric,
+                tuned=tuned,
                 progress=None if progress is None else lambda done: progress(done, n, _INDEXING),
             )
-        self._store(built.index, mark, {**built.choice.facts(), "encoder": self._encoder})
+        facts = {**built.choice.facts(), "encoder": self._encoder, "tuned": tuned.key if tuned else None}
+        self._store(built.index, mark, facts)
 
     def _store(self, index: Any, mark: Watermark, facts: Mapping[str, Any]) -> None:
         covers = files.Covers(mark.vectors, mark.removals)

@@ -1,13 +1,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from babelens.indexes import tuning
 from babelens.indexes.exact import ExactIndex
-from babelens.indexes.faiss import HnswParameters
+from babelens.indexes.faiss import FaissIndex, HnswParameters
+from babelens.indexes.setting import Setting, Tuned
 from babelens.vectors import Floats, Ids, normalize
 
 MIB = 1 << 20
@@ -117,3 +119,33 @@ def test_when_to_build_again() -> None:
     assert tuning.due(base, 0) == "nothing"
     base.remove(np.array([200]))
     assert tuning.due(base, 0) == "rebuild"
+
+
+def tuned(vectors: int = 4000, **changes: int) -> Tuned:
+    numbers = {"m": 6, "ef_construction": 30, "ef_search": 40, **changes}
+    setting = Setting("hnsw", *numbers.values(), None, None, 0.1, 0.2, 1.0, 1.0, 1)
+    return Tuned(setting, 0.5, vectors, "2026-01-01T00:00:00+00:00")
+
+
+def test_a_setting_is_built_and_its_target_kept() -> None:
+    rng = np.random.default_rng(1)
+    vectors, queries = normalize(rng.normal(size=(4000, 24))), normalize(rng.normal(size=(60, 24)))
+    batches = [(np.arange(4000), vectors)]
+    built = tuning.build(batches, 4000, queries, tuned=tuned())
+    assert isinstance(built.index, FaissIndex)
+    assert built.index.parameters == HnswParameters(6, 30, 40)
+    assert built.choice.recall_at_10 < 0.99
+    strict = tuning.build(batches, 4000, queries, tuned=replace(tuned(ef_search=1), target=0.99))
+    assert isinstance(strict.index, FaissIndex)
+    assert strict.index.parameters.ef_search > 40
+    assert strict.choice.recall_at_10 >= 0.99
+
+
+def test_a_setting_does_not_serve_what_it_was_not_measured_for() -> None:
+    assert tuning.suits(tuned(4000), 2000, 24) is None
+    assert "4000" in str(tuning.suits(tuned(4000), 1999, 24))
+    assert "budget" in str(tuning.suits(tuned(4000), 4000, 24, memory_budget=1000))
+    vectors = normalize(np.random.default_rng(0).normal(size=(100, 4)))
+    built = tuning.build([(np.arange(100), vectors)], 100, vectors[:5], tuned=tuned(4000))
+    assert built.choice.kind == "exact"
+    assert "4000" in built.choice.why

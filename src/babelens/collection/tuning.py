@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..types import Progress
+from ..types import Modality, Progress
 from . import hubness
+from .index_study import IndexStudy, StudyPlan, reset, tune
 from .routing import RoutingReport, stop_routing, tune_routing
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from .space import Space
 
 
-class Tuned:
+class Tuning:
     """Nothing here is on until a measurement has shown that it helps; ``babelens info`` shows what is."""
 
     _catalog: Catalog
@@ -71,6 +72,24 @@ class Tuned:
     def untune_hubness(self) -> bool:
         """Turns the correction of hubness off. False when none was on."""
         return hubness.untune(self._catalog, self._space)
+
+    def tune_index(
+        self,
+        plan: StudyPlan | None = None,
+        *,
+        apply: bool = True,
+        on_rows: Callable[[IndexStudy], None] | None = None,
+        progress: Progress | None = None,
+    ) -> IndexStudy:
+        """Measures index settings against exact search, and makes the smallest that reaches the target the collection's
+        own: see :func:`babelens.collection.index_study.tune`. Without ``apply`` it only measures."""
+        return tune(
+            self._catalog, self._space, plan or StudyPlan(), apply=apply, on_rows=on_rows, progress=progress
+        )
+
+    def reset_index(self, *, modality: Modality = "image", progress: Progress | None = None) -> bool:
+        """Forgets what :meth:`tune_index` found: size and memory choose again. True when there was a setting."""
+        return reset(self._catalog, self._space, modality, progress=progress)
 
 
 def _silent(done: int, total: int | None = None, note: str = "") -> None:
