@@ -2,12 +2,14 @@
 
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
+from .drawing import EmbeddedItem
 from .paths import resolve_collection_path
 from .reindex import PendingReindex, ReindexReport
 
 __all__ = [
     "Collection",
     "CollectionInfo",
+    "EmbeddedItem",
     "ExportReport",
     "IndexInfo",
     "PendingReindex",

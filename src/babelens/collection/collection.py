@@ -34,6 +34,7 @@ from ..types import (
     Text,
 )
 from . import care
+from .drawing import EmbeddedItem, draw
 from .paths import resolve_collection_path
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
@@ -389,6 +390,14 @@ class Collection:
     def items(self, kinds: Sequence[Kind] | None = None) -> Iterator[Item]:
         """All items, in the order they came."""
         return self._catalog.items(kinds)
+
+    def draw(self, n: int, *, languages: Sequence[str] | None = None, seed: int = 0) -> list[EmbeddedItem]:
+        """Up to ``n`` items drawn by lot, with their picture's vector and their human captions in some languages, or
+        all. Reads no weights; gives the same items for the same seed and contents."""
+        tags = None if languages is None else {get_language(language).tag for language in languages}
+        return self._space.ask(
+            lambda searcher: [] if searcher is None else draw(self._catalog, searcher, n, tags, seed=seed)
+        )
 
     def duplicates(self) -> list[list[Item]]:
         """Groups of items made of the same bytes."""
