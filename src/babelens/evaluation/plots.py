@@ -197,7 +197,7 @@ def score_distributions(
 @styled
 def roc_curve(curves: Mapping[str, Roc], aucs: Mapping[str, Estimate]) -> Figure:
     """ROC curves by label (a language, or a system), with the area under each, its 95 % interval and n."""
-    figure = new_figure(8.0, 5.4)
+    figure = new_figure(8.4, 4.8)
     axes = figure.subplots()
     axes.plot([0, 1], [0, 1], color=QUIET, linestyle="--", linewidth=1.2, label="chance")
     for number, label in enumerate(in_order(curves)):

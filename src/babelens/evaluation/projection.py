@@ -73,7 +73,7 @@ def _tsne(vectors: Floats, seed: int) -> Projection:
         perplexity=perplexity, init="pca" if components.shape[1] > 1 else "random", random_state=seed
     )
     places = model.fit_transform(components)
-    parameters = {"perplexity": round(perplexity, 2), "iterations": int(model.n_iter_)}
+    parameters = {"perplexity": round(perplexity, 2), "iterations": int(model.n_iter_) + 1}
     return Projection(places.astype(np.float32), "tsne", {**_before(components, shares), **parameters})
 
 
