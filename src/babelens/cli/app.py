@@ -44,8 +44,10 @@ COMMANDS: Final[dict[str, str]] = {
     "export": "manage:export",
     "import": "index:import_",
     "models": "models:models",
+    "evaluate": "evaluate:evaluate",
     "train": "train:train",
     "dataset": "data:dataset",
+    "plot": "plot:plot",
     "demo": "demo:demo",
 }
 

@@ -2,7 +2,7 @@
 
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
-from .drawing import EmbeddedItem
+from .embeddings import EmbeddedItem, Embeddings
 from .paths import resolve_collection_path
 from .reindex import PendingReindex, ReindexReport
 
@@ -10,6 +10,7 @@ __all__ = [
     "Collection",
     "CollectionInfo",
     "EmbeddedItem",
+    "Embeddings",
     "ExportReport",
     "IndexInfo",
     "PendingReindex",

@@ -34,7 +34,7 @@ from ..types import (
     Text,
 )
 from . import care
-from .drawing import EmbeddedItem, draw
+from .embeddings import EmbeddedItem, Embeddings, draw, read_embeddings
 from .paths import resolve_collection_path
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
@@ -173,20 +173,22 @@ class Collection:
         vectors: NDArray[Any],
         ids: Sequence[str],
         *,
-        encoder: str,
+        encoder: str | Encoder,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Takes in vectors made elsewhere, one for each of ``ids`` (mostly paths of pictures).
 
-        Rows are brought to unit length; rows without a direction are skipped. ``encoder`` names what made them: a
-        model known here or any other name, in which case only vectors can be searched with. Shape: (n, dim).
+        Rows are brought to unit length; rows without a direction are skipped. ``encoder`` is what made them, or its
+        name; under a name not known here only vectors can be searched with. Shape: (n, dim).
         Raises :class:`EncoderMismatchError` when the collection holds vectors of another encoder.
         """
         from .imports import fingerprint_of, import_rows
 
         with self._catalog.writing():
             fingerprint = fingerprint_of(encoder, vectors, ids, recorded=self._space.recorded())
-            number = self._space.record(fingerprint, encoder)
+            number = self._space.record(
+                fingerprint, encoder if isinstance(encoder, str) else model_name(encoder)
+            )
             report = import_rows(self._catalog, number, vectors, ids, progress=progress)
             self._maintain(progress)
         return report
@@ -391,13 +393,14 @@ class Collection:
         """All items, in the order they came."""
         return self._catalog.items(kinds)
 
+    def embeddings(self) -> Embeddings:
+        """All vectors of the encoder in use, with the items and texts that they are of."""
+        return self._space.ask(lambda searcher: read_embeddings(self._catalog, searcher))
+
     def draw(self, n: int, *, languages: Sequence[str] | None = None, seed: int = 0) -> list[EmbeddedItem]:
-        """Up to ``n`` items drawn by lot, with their picture's vector and their human captions in some languages, or
-        all. Reads no weights; gives the same items for the same seed and contents."""
+        """Up to ``n`` items drawn by lot, as :func:`~.embeddings.draw` gives them: for maps and trials."""
         tags = None if languages is None else {get_language(language).tag for language in languages}
-        return self._space.ask(
-            lambda searcher: [] if searcher is None else draw(self._catalog, searcher, n, tags, seed=seed)
-        )
+        return self._space.ask(lambda searcher: draw(self._catalog, searcher, n, tags, seed=seed))
 
     def duplicates(self) -> list[list[Item]]:
         """Groups of items made of the same bytes."""

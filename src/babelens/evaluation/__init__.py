@@ -1,9 +1,23 @@
-"""Judging a collection and an encoder: figures, and pictures of them.
+"""How good is the search? Measured on captions that people wrote, through the collection that users search.
 
-    figures         the common look of all plots, and writing them to files
-    plots           one function for a plot, from plain values to a figure
-    training_log    the log of a training run, read back
-    modality_gap    how far apart pictures and texts lie
-    projection      vectors to places in the plane
-    embedding_map   pictures and texts of a collection as a map
+sources      a data set, the bundled gallery or a collection -> the collection that is measured
+corpus       its pictures and captions as arrays, and which belong together
+retrieval    words to pictures and pictures to words, by language: as users get it, and by exact search
+agreement    do parallel captions find the same? are captions near their own pictures?
+no_match     does it know when it does not know?
+evaluate     all of it, in order; one report
+comparison   two encoders on the same pictures
+report       report.json, report.md, report.html, queries.jsonl
+figures      the common look of all plots, and writing them to files
+plots        one function for a plot, from plain values to a figure
+training_log the log of a training run, read back
+modality_gap how far apart pictures and texts lie
+projection   vectors to places in the plane
+embedding_map pictures and texts of a collection as a map
 """
+
+from .comparison import Comparison, compare
+from .evaluate import Evaluation, evaluate
+from .report import write_report
+
+__all__ = ["Comparison", "Evaluation", "compare", "evaluate", "write_report"]

@@ -22,7 +22,7 @@ from ..errors import CollectionError, InvalidQueryError
 from ..metrics.statistics import Estimate
 from ..types import Progress, Skip, Text
 from .figures import PICTURES, QUIET, in_order, new_figure, save, series, styled
-from .map_page import MapPicture, MapText, map_page
+from .map_page import CAPPED, MapPicture, MapText, map_page
 from .modality_gap import ModalityGap, modality_gap
 from .projection import NAMES, Method, Projection, project
 
@@ -39,7 +39,7 @@ _NAME: Final = "map"
 class MapReport:
     """What was drawn and where it lies. ``texts`` counts by language; ``gap`` is None without two pictures and a text.
 
-    ``method`` is what was used, with all its ``parameters``; ``blank`` are pictures that the page shows no thumbnail of.
+    ``method`` is what was used, with all its ``parameters``; ``blank`` are pictures that the page has no thumbnail of.
     """
 
     html: Path
@@ -55,6 +55,11 @@ class MapReport:
     blank: tuple[Skip, ...]
     notes: tuple[str, ...]
     seconds: float
+
+    @property
+    def unreadable(self) -> int:
+        """How many pictures are blank since their file could not be read, not since the page is full."""
+        return sum(skip.reason != CAPPED for skip in self.blank)
 
 
 def embedding_map(
@@ -95,7 +100,9 @@ def embedding_map(
     notes = _notes(method, layout, texts, languages)
     by_language = Counter(text.language for text in texts)
     counts = {tag: by_language[tag] for tag in in_order(by_language)}
-    caption = describe(layout, gap, pictures=len(drawn), texts=counts, encoder=Path(collection.model).name, seed=seed)
+    caption = describe(
+        layout, gap, pictures=len(drawn), texts=counts, encoder=Path(collection.model).name, seed=seed
+    )
 
     folder = Path(out)
     folder.mkdir(parents=True, exist_ok=True)
@@ -105,7 +112,10 @@ def embedding_map(
     )
     png, svg = save(figure, folder / _NAME)
     page, blank = map_page(
-        [MapPicture(item.item, place) for item, place in zip(drawn, _pairs(places[: len(drawn)]), strict=True)],
+        [
+            MapPicture(item.item, place)
+            for item, place in zip(drawn, _pairs(places[: len(drawn)]), strict=True)
+        ],
         [
             MapText(text, owner, place)
             for text, owner, place in zip(texts, owners.tolist(), _pairs(places[len(drawn) :]), strict=True)

@@ -24,7 +24,7 @@ THUMBNAIL: Final = 160
 THUMBNAILS: Final = 1000
 _QUALITY: Final = 60
 _FOLDERS: Final = len(SERIES) - 1  # folders that get a colour; the others share one
-_CAPPED: Final = "beyond the number of thumbnails that a page holds"
+CAPPED: Final = "beyond the number of thumbnails that a page holds"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +56,7 @@ def map_page(
     blank: list[Skip] = []
     for number, picture in enumerate(pictures):
         item = picture.item
-        thumbnail, reason = None, _CAPPED
+        thumbnail, reason = None, CAPPED
         if number < THUMBNAILS:
             try:
                 thumbnail = _thumbnail(item)
@@ -79,7 +79,12 @@ def map_page(
     data = {
         "pictures": rows,
         "texts": [
-            {"at": _rounded(text.place), "picture": text.picture, "language": text.text.language, "body": text.text.body}
+            {
+                "at": _rounded(text.place),
+                "picture": text.picture,
+                "language": text.text.language,
+                "body": text.text.body,
+            }
             for text in texts
         ],
         "groups": {

@@ -100,8 +100,8 @@ def recall_curves(curves: Mapping[str, Sequence[Estimate]]) -> Figure:
             chances.append(found)
     for number, found in enumerate(chances):
         k = np.arange(1, len(found) + 1)
-        label = None if number else "chance"
-        axes.plot(k, found, color=QUIET, linestyle="--", linewidth=1.2, label=label)
+        named = None if number else "chance"
+        axes.plot(k, found, color=QUIET, linestyle="--", linewidth=1.2, label=named)
     longest = max((len(curve) for curve in curves.values()), default=1)
     if longest > 20:
         axes.set_xscale("log")
@@ -144,7 +144,13 @@ def language_confusion(
         if np.isfinite(shares[i, j]):
             dark = shares[i, j] > 0.6 * top
             axes.text(
-                j, i, f"{shares[i, j]:.2f}", ha="center", va="center", fontsize=9, color="white" if dark else INK
+                j,
+                i,
+                f"{shares[i, j]:.2f}",
+                ha="center",
+                va="center",
+                fontsize=9,
+                color="white" if dark else INK,
             )
     axes.set_xticks(range(len(tags)), tags)
     axes.set_yticks(range(len(tags)), tags)
@@ -299,7 +305,9 @@ def _legend(figure: Figure, place: str, *, ncols: int = 1) -> None:
 def _losses(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     names = dict.fromkeys(name for entry in log for name in entry["train"] if name not in _TERMS)
     everywhere = [entry for entry in log if "loss" in entry["train"]]
-    axes.plot([e["step"] for e in everywhere], [e["train"]["loss"] for e in everywhere], color=INK, label="sum")
+    axes.plot(
+        [e["step"] for e in everywhere], [e["train"]["loss"] for e in everywhere], color=INK, label="sum"
+    )
     for number, name in enumerate(names):
         # A term that a later stage takes up again is a line with a gap, not one across it.
         values = [entry["train"].get(name, math.nan) for entry in log]
@@ -314,9 +322,7 @@ def _losses(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
     axes.legend(fontsize=7, ncols=2)
 
 
-def _validation(
-    axes: Axes, log: Sequence[Mapping[str, Any]], measure: str, languages: Sequence[str]
-) -> None:
+def _validation(axes: Axes, log: Sequence[Mapping[str, Any]], measure: str, languages: Sequence[str]) -> None:
     for number, tag in enumerate(languages):
         rows = [(entry["step"], entry["recall"][tag]) for entry in log if tag in entry["recall"]]
         steps = [step for step, _ in rows]
@@ -377,5 +383,3 @@ def _round_number(value: int) -> bool:
 
 def _words(name: str) -> str:
     return name.replace("_", " ")
-
-

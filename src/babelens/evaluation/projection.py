@@ -120,9 +120,7 @@ def _components(vectors: Floats, dim: int, seed: int) -> tuple[Floats, NDArray[A
     return np.asarray(model.fit_transform(vectors), dtype=np.float32), model.explained_variance_ratio_
 
 
-def _in_background(
-    work: Callable[[], Projection], progress: Progress | None, note: str
-) -> Projection:
+def _in_background(work: Callable[[], Projection], progress: Progress | None, note: str) -> Projection:
     """Runs ``work`` in a thread of its own while this one reports and hears Ctrl-C."""
     if progress is None:
         return work()

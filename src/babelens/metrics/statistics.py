@@ -116,21 +116,27 @@ class Bootstrap:
             len(values), float(np.median(values)) if len(values) else float("nan"), low, high, chance
         )
 
-    def auc(self, higher: NDArray[Any], lower: NDArray[Any]) -> Estimate:
-        """The area under the ROC curve of two scores of each query. Shape: (n,), (n,)."""
+    def auc(
+        self, higher: NDArray[Any], lower: NDArray[Any], *, among: NDArray[np.bool_] | None = None
+    ) -> Estimate:
+        """The area under the ROC curve of two scores of each query. Shape: (n,), (n,).
+
+        ``among`` (n,) says whose ``higher`` counts; all by default.
+        """
         higher, lower = self._checked(higher), self._checked(lower)
+        counted = np.ones(len(higher)) if among is None else among.astype(np.float64)
         _, place = np.unique(np.concatenate([higher, lower]), return_inverse=True)
         above, below = place[: len(higher)], place[len(higher) :]
         size = int(place.max()) + 1 if len(place) else 0
 
         def of(weights: Values) -> float:
             return _area(
-                np.bincount(above, weights=weights, minlength=size).astype(np.float64),
+                np.bincount(above, weights=weights * counted, minlength=size).astype(np.float64),
                 np.bincount(below, weights=weights, minlength=size).astype(np.float64),
             )
 
         low, high = _interval(self._each(of))
-        return Estimate(len(higher), auc(higher, lower), low, high, 0.5)
+        return Estimate(len(higher), auc(higher[counted > 0], lower), low, high, 0.5)
 
     def difference(self, before: NDArray[Any], after: NDArray[Any]) -> Difference:
         """How much higher ``after`` is, query by query. Shape: (n,), (n,).
