@@ -71,7 +71,7 @@ def map_(
 
     with (
         Collection.open(collection, create=False, read_only=True) as opened,
-        reporting("Drawing", "pictures") as reporter,
+        reporting("Drawing", "points") as reporter,
     ):
         report = embedding_map(
             opened,

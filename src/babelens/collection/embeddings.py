@@ -68,7 +68,7 @@ def _read(catalog: Catalog, encoder: int, modality: Modality, dim: int) -> tuple
 def draw(
     catalog: Catalog, searcher: Searcher | None, n: int, languages: Container[str] | None, *, seed: int
 ) -> list[EmbeddedItem]:
-    """Up to ``n`` items drawn by lot among those with a picture's vector, with human captions in some languages, or all.
+    """Up to ``n`` items drawn by lot of those with a picture's vector, with human captions in some languages, or all.
 
     Reads no more than it gives, and no weights. The same items, in the same order, for the same seed and contents.
     """

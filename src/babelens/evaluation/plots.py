@@ -129,10 +129,10 @@ def language_confusion(
 ) -> Figure:
     """Shares between languages as an annotated heat map; row ``i`` is ``languages[i]``. NaN stays blank.
 
-    ``n`` is how many queries each share is over. Shape: (l, l). Raises ``ValueError`` for another shape.
+    ``n`` is how many queries each share is over. Shape: (l, l). Raises ``ValueError`` for another shape, or no languages.
     """
     shares = np.asarray(matrix, dtype=np.float64)
-    if shares.shape != (len(languages), len(languages)):
+    if not len(languages) or shares.shape != (len(languages), len(languages)):
         raise ValueError(f"a matrix of shape {shares.shape} for {len(languages)} languages")
     order = [list(languages).index(tag) for tag in in_order(languages)]
     shares, tags = shares[np.ix_(order, order)], [languages[place] for place in order]

@@ -41,7 +41,7 @@ def project(
     """Places for unit vectors. Shape: (n, dim) -> (n, 2), for any n of at least 1.
 
     t-SNE (van der Maaten and Hinton 2008) and UMAP (McInnes et al. 2018) get the first 50 principal components.
-    ``progress`` is called twice a second, without a total: neither says how far it is.
+    ``progress`` is called twice a second with the number of points and no total: neither method says how far it is.
     Raises :class:`InvalidQueryError` for another method, :class:`MissingExtraError`.
     """
     if method not in METHODS:
@@ -49,8 +49,9 @@ def project(
             f"{method!r} is no way to draw a map.", hint=f"Methods: {', '.join(METHODS)}."
         )
     layout = _LAYOUTS[method if len(vectors) >= _FEWEST else "pca"]
-    note = f"{len(vectors):,} points, {NAMES[method]}"
-    return _in_background(lambda: layout(vectors, seed), progress, note)
+    if progress is None:
+        return layout(vectors, seed)
+    return _in_background(lambda: layout(vectors, seed), lambda: progress(len(vectors), None, NAMES[method]))
 
 
 def _pca(vectors: Floats, seed: int) -> Projection:
@@ -120,10 +121,8 @@ def _components(vectors: Floats, dim: int, seed: int) -> tuple[Floats, NDArray[A
     return np.asarray(model.fit_transform(vectors), dtype=np.float32), model.explained_variance_ratio_
 
 
-def _in_background(work: Callable[[], Projection], progress: Progress | None, note: str) -> Projection:
+def _in_background(work: Callable[[], Projection], report: Callable[[], None]) -> Projection:
     """Runs ``work`` in a thread of its own while this one reports and hears Ctrl-C."""
-    if progress is None:
-        return work()
     results: list[Projection] = []
     errors: list[BaseException] = []
 
@@ -136,7 +135,7 @@ def _in_background(work: Callable[[], Projection], progress: Progress | None, no
     thread = threading.Thread(target=run, name="babelens-projection", daemon=True)
     thread.start()
     while thread.is_alive():
-        progress(0, None, note)
+        report()
         thread.join(_TICK)
     if errors:
         raise errors[0]
