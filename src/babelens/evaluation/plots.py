@@ -129,7 +129,7 @@ def language_confusion(
 ) -> Figure:
     """Shares between languages as an annotated heat map; row ``i`` is ``languages[i]``. NaN stays blank.
 
-    ``n`` is how many queries each share is over. Shape: (l, l). Raises ``ValueError`` for another shape, or no languages.
+    ``n`` is how many queries each share is over. Shape: (l, l). Raises ``ValueError`` for another or empty shape.
     """
     shares = np.asarray(matrix, dtype=np.float64)
     if not len(languages) or shares.shape != (len(languages), len(languages)):

@@ -90,7 +90,9 @@ def test_confusion_is_annotated_in_the_order_of_the_languages() -> None:
 def test_score_distributions_print_n_and_auc() -> None:
     random = np.random.default_rng(0)
     matched, mismatched = random.normal(1, 1, 200), random.normal(0, 1, 300)
-    figure = plots.score_distributions({"matched": matched, "mismatched": mismatched, "no match": np.array([])})
+    figure = plots.score_distributions(
+        {"matched": matched, "mismatched": mismatched, "no match": np.array([])}
+    )
     labels = [text.get_text() for text in figure.legends[0].get_texts()]
     assert labels[0] == "matched, n = 200"
     assert labels[1].startswith(f"mismatched, n = 300\nAUC of matched: {auc(matched, mismatched):.3f} [")
@@ -98,9 +100,7 @@ def test_score_distributions_print_n_and_auc() -> None:
     stairs = [patch for patch in figure.axes[0].patches if patch.get_label() == labels[0]]
     values, edges, _ = stairs[0].get_data()
     assert (values * np.diff(edges)).sum() == pytest.approx(1)
-    given = plots.score_distributions(
-        {"a": matched, "b": mismatched}, aucs={"b": Estimate(9, 0.5, 0.4, 0.6)}
-    )
+    given = plots.score_distributions({"a": matched, "b": mismatched}, aucs={"b": Estimate(9, 0.5, 0.4, 0.6)})
     assert "AUC of a: 0.500 [0.400, 0.600]" in words(given)
 
 

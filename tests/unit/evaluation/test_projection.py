@@ -92,5 +92,7 @@ def test_umap() -> None:
     made = project(vectors, "umap", seed=1)
     assert (made.places == project(vectors, "umap", seed=1).places).all()
     within = np.linalg.norm(made.places[group == 0] - made.places[group == 0].mean(axis=0), axis=1).max()
-    assert np.linalg.norm(made.places[group == 0].mean(axis=0) - made.places[group == 1].mean(axis=0)) > within
+    assert (
+        np.linalg.norm(made.places[group == 0].mean(axis=0) - made.places[group == 1].mean(axis=0)) > within
+    )
     assert np.isfinite(project(vectors[:5], "umap").places).all()
