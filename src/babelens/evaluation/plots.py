@@ -319,7 +319,7 @@ def _losses(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
         )  # fmt: skip
     axes.set_title("Training loss")
     axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7, ncols=2)
+    axes.legend(fontsize=7, ncols=2, frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _validation(axes: Axes, log: Sequence[Mapping[str, Any]], measure: str, languages: Sequence[str]) -> None:
