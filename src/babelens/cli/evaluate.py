@@ -53,14 +53,14 @@ def evaluate(
       babelens evaluate test.jsonl --compare clip-b32 siglip2-b32
       babelens evaluate holiday --languages en,de
     """
-    from ..evaluation import Comparison, write_report
     from ..evaluation import compare as compare_evaluations
     from ..evaluation import evaluate as run
+    from ..evaluation import write_report
     from ..evaluation.report import as_json as to_json
     from ..evaluation.report import check_folder
-    from ..evaluation.sections import compared, sections
+    from ..evaluation.sections import headlines
     from .progress import reporting
-    from .render import Column, print_json, print_table, shown_path
+    from .render import Column, print_json, print_table, shown_path, terminal_width
 
     if compare and model:
         raise click.UsageError("--compare names both models; leave --model away.")
@@ -86,11 +86,10 @@ def evaluate(
     if as_json:
         print_json(to_json(report))
         return
-    parts = compared(report) if isinstance(report, Comparison) else sections(report)
-    for part in parts:
+    for part in headlines(report):
         click.secho(f"\n{part.title}", bold=True)
         if part.text:
-            click.echo(part.text.replace("\n\n", "\n"))
+            click.echo(click.wrap_text(part.text, terminal_width() or 110, preserve_paragraphs=True))
         if part.table is not None:
             print_table(
                 [

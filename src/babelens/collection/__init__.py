@@ -1,9 +1,9 @@
 """The one front door: :class:`Collection`."""
 
+from ..storage.paths import resolve_collection_path
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
 from .embeddings import EmbeddedItem, Embeddings
-from .paths import resolve_collection_path
 from .reindex import PendingReindex, ReindexReport
 
 __all__ = [

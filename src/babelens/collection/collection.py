@@ -21,6 +21,7 @@ from ..languages import get_language
 from ..models.registry import is_here
 from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
+from ..storage.paths import resolve_collection_path
 from ..types import (
     Caption,
     DescribeReport,
@@ -35,7 +36,6 @@ from ..types import (
 )
 from . import care
 from .embeddings import EmbeddedItem, Embeddings, draw, read_embeddings
-from .paths import resolve_collection_path
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
 

@@ -95,10 +95,7 @@ def _judged(parts: list[Confidences], seed: int) -> NoMatch:
         confident_wrong=_share(groups[~right], present[~right] >= CONFIDENT, seed),
         confident_absent=_share(groups, absent >= CONFIDENT, seed),
         at_95=_at_95(groups, right, present, absent, seed),
-        curve=tuple(
-            round(float(value), 4)
-            for value in np.interp(np.linspace(0, 1, _CURVE), curve.true_positives, curve.false_positives)
-        ),
+        curve=tuple(round(float(value), 4) for value in curve.false_at(np.linspace(0, 1, _CURVE))),
     )
 
 

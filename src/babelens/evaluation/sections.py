@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
@@ -15,6 +16,7 @@ TITLES: Final[Mapping[Direction, str]] = {
     "text_to_image": "Words to pictures",
     "image_to_text": "Pictures to words",
 }
+_HEADLINES: Final = ("hit_rate@1", "hit_rate@5", "hit_rate@10")
 _SHOWN: Final = ("hit_rate@1", "hit_rate@5", "hit_rate@10", "recall@10", "mrr", "ndcg@10", "map")
 
 
@@ -34,6 +36,15 @@ class Section:
     text: str
     table: Table | None = None
     plots: tuple[str, ...] = ()
+
+
+def headlines(found: Evaluation | Comparison) -> list[Section]:
+    """What a terminal shows; the rest is for the report."""
+    if isinstance(found, Comparison):
+        return compared(found)[: 1 + len(DIRECTIONS)]
+    scores = found.exact if found.deployed is None else found.deployed
+    tables = [Section(TITLES[way], "", _score_table(scores[way], _HEADLINES)) for way in DIRECTIONS]
+    return [_summary(found), *tables, *_no_match(found)]
 
 
 def sections(evaluation: Evaluation) -> list[Section]:
@@ -143,17 +154,21 @@ def _retrieval(evaluation: Evaluation) -> Iterator[Section]:
     )
 
 
-def _score_table(by_language: Mapping[str, Scores]) -> Table:
+def _score_table(by_language: Mapping[str, Scores], names: Sequence[str] = _SHOWN) -> Table:
     rows = []
     for tag, scores in by_language.items():
-        cells = [rate(scores.measures[name]) for name in _SHOWN]
+        cells = [rate(scores.measures[name]) for name in names]
         median = scores.median_rank
-        middle = f"{median.value:g} [{median.low:g}, {median.high:g}]"
+        middle = f"{_rank(median.value)} [{_rank(median.low)}, {_rank(median.high)}]"
         rows.append((tag, f"{scores.queries:,}", f"{scores.corpus:,}", *cells, middle, f"{scores.ties:,}"))
     last = list(by_language.values())[-1]
-    chances = [percent(last.measures[name].chance or 0.0) for name in _SHOWN]
+    chances = [percent(last.measures[name].chance or 0.0) for name in names]
     rows.append(("chance", "", "", *chances, f"{last.median_rank.chance:g}", ""))
-    return Table(("language", "n", "of", *_SHOWN, "median rank", "ties"), tuple(rows))
+    return Table(("language", "n", "of", *names, "median rank", "ties"), tuple(rows))
+
+
+def _rank(value: float) -> str:
+    return f"{value:g}" if math.isfinite(value) else f"over {DEPTH}"
 
 
 def _cost(evaluation: Evaluation) -> Iterator[Section]:

@@ -23,6 +23,14 @@ def test_by_hand() -> None:
     assert gap.distance.n == gap.matched.n == gap.mismatched.n == 3
 
 
+def test_vectors_that_do_not_vary_leave_no_doubt() -> None:
+    pictures = np.tile(np.array([[1.0, 0, 0]], dtype=np.float32), (4, 1))
+    captions = np.tile(np.array([[0, 1.0, 0]], dtype=np.float32), (8, 1))
+    gap = centroid_distance(pictures, captions, np.repeat(np.arange(4), 2))
+    assert (gap.value, gap.low, gap.high) == pytest.approx((np.sqrt(2),) * 3)
+    assert gap.n == 8
+
+
 def test_two_cones_lie_as_far_apart_as_their_axes() -> None:
     random = np.random.default_rng(0)
     pictures, texts = cone(random, 400, 0, 0.01), cone(random, 400, 1, 0.01)
