@@ -65,6 +65,7 @@ if TYPE_CHECKING:
         IndexInfo,
         PendingReindex,
         ReindexReport,
+        RoutingReport,
         VerifyReport,
         resolve_collection_path,
     )
@@ -74,7 +75,7 @@ if TYPE_CHECKING:
     from .models.protocols import Encoder, ImageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
     from .models.translators import Translator, load_translator
-    from .search import ResultChanges
+    from .search import ResultChanges, Route
 
 _LAZY = {
     "Captioner": "models.captioners",
@@ -89,6 +90,8 @@ _LAZY = {
     "PendingReindex": "collection",
     "ReindexReport": "collection",
     "ResultChanges": "search",
+    "Route": "search",
+    "RoutingReport": "collection",
     "TextEncoder": "models.protocols",
     "Translator": "models.translators",
     "VerifyReport": "collection",
@@ -140,6 +143,8 @@ __all__ = [
     "Reason",
     "ReindexReport",
     "ResultChanges",
+    "Route",
+    "RoutingReport",
     "SearchResult",
     "Skip",
     "Source",

@@ -43,6 +43,8 @@ PUBLIC = [
     "Reason",
     "ReindexReport",
     "ResultChanges",
+    "Route",
+    "RoutingReport",
     "SearchResult",
     "Skip",
     "Source",

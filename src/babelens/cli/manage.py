@@ -199,6 +199,16 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
         yield f"{modality} index", line
         if index.why:
             yield "", printable(index.why)
+    for route in info.routes:
+        gain, name = route.gains["hit_rate@1"], printable(route.model)
+        yield (
+            "routing",
+            (
+                f"{route.language} through {name}: hit_rate@1 {gain.before:.1%} before, {gain.after:.1%} "
+                f"after (95 % interval of the gain {100 * gain.low:+.1f} to {100 * gain.high:+.1f} points; "
+                f"{route.captions:,} captions of {route.pictures:,} pictures, {route.measured[:10]})"
+            ),
+        )
     yield "metric", info.metric
     yield "size", f"{size(info.catalog_bytes)} catalog, {size(info.index_bytes)} indexes"
     yield "created", info.created or "unknown"

@@ -5,6 +5,7 @@ from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
 from .embeddings import EmbeddedItem, Embeddings
 from .reindex import PendingReindex, ReindexReport
+from .routing import RouteTrial, RoutingReport
 
 __all__ = [
     "Collection",
@@ -15,6 +16,8 @@ __all__ = [
     "IndexInfo",
     "PendingReindex",
     "ReindexReport",
+    "RouteTrial",
+    "RoutingReport",
     "VerifyReport",
     "resolve_collection_path",
 ]

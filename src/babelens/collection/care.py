@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 import numpy as np
 
 from ..errors import CollectionError
+from ..search.routes import Route, read_routes
 from ..types import Comparison, EncoderFingerprint, Modality
 from ..vectors import Floats
 from .reindex import PendingReindex, pending
@@ -43,7 +44,8 @@ class CollectionInfo:
 
     ``runtime`` is what runs the encoder on this machine (None when the encoder is not here), ``runtime_why`` how it was
     chosen where there was a choice.
-    ``reindex`` is a change of the encoder that was begun and has not switched yet.
+    ``reindex`` is a change of the encoder that was begun and has not switched yet. ``routes`` are the languages whose
+    queries reach the pictures through another text tower.
     """
 
     path: str
@@ -63,6 +65,7 @@ class CollectionInfo:
     index_bytes: int
     created: str | None
     reindex: PendingReindex | None = None
+    routes: tuple[Route, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -180,6 +183,7 @@ def info(
         index_bytes=_bytes_of(catalog.folder.glob("indexes/*")),
         created=catalog.get_setting("created"),
         reindex=pending(catalog),
+        routes=() if searcher is None else tuple(read_routes(catalog, searcher.encoder_number).values()),
     )
 
 

@@ -178,8 +178,13 @@ def _begin(
 
 
 def _switch(catalog: Catalog, fingerprint: EncoderFingerprint, model: str, leftovers: list[int]) -> None:
+    from ..search.routes import forget_routes
+
     with catalog.transaction():
-        catalog.set_setting("encoder", json.dumps(asdict(fingerprint)))
+        encoder = json.dumps(asdict(fingerprint))
+        if catalog.get_setting("encoder") != encoder:
+            forget_routes(catalog)  # they were measured in the space that is left
+        catalog.set_setting("encoder", encoder)
         catalog.set_setting("model", model)
         catalog.delete_setting(_PENDING)
         _leave(catalog, leftovers)

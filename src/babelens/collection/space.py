@@ -18,7 +18,7 @@ from ..types import EncoderFingerprint
 if TYPE_CHECKING:
     from ..indexes.faiss import Metric
     from ..models.protocols import Encoder
-    from ..search import Searcher
+    from ..search import Route, Searcher
     from ..storage.catalog import Catalog
 
 _Answer = TypeVar("_Answer")
@@ -37,6 +37,7 @@ class Space:
         self._model = model
         self._loaded: Encoder | None = None
         self._next: Encoder | None = None
+        self._kept: dict[EncoderFingerprint, Encoder] = {}
         self._loading = threading.Lock()
         self._searcher: Searcher | None = None
         recorded = self.recorded()
@@ -174,13 +175,28 @@ class Space:
         """Numbers are never given out again, so a searcher stands for one space. It loads no other's encoder."""
         searcher = self._searcher
         if searcher is None or searcher.encoder_number != number:
-            from ..search import Searcher
+            from ..search import Router, Searcher
 
             metric = cast("Metric", self._catalog.get_setting("metric") or "ip")
             searcher = self._searcher = Searcher(
-                self._catalog, number, fingerprint.dim, lambda: self._encoder_of(fingerprint), metric=metric
+                self._catalog,
+                number,
+                fingerprint.dim,
+                lambda: self._encoder_of(fingerprint),
+                metric=metric,
+                router=Router(self._catalog, number, self._encoder_for),
             )
         return searcher
+
+    # -- other text towers ---------------------------------------------------------------------------------
+
+    def keep(self, encoder: Encoder) -> None:
+        """Keeps an encoder that a route leads to, so that searches of this process need not load it."""
+        self._kept[encoder.fingerprint] = encoder
+
+    def _encoder_for(self, route: Route) -> Encoder:
+        """The encoder of a route. A search fetches nothing: who does not have it is told how to get it."""
+        return self._kept.get(route.fingerprint) or load_encoder(route.model, fetch=False)
 
 
 def load(model: str | Path | Encoder) -> Encoder:

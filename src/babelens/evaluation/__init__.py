@@ -1,4 +1,4 @@
-"""How good is the search? Measured on captions that people wrote, through the collection that users search.
+"""How good are search and texts? Measured on captions that people wrote, through the collection that users search.
 
 sources      a data set, the bundled gallery or a collection -> the collection that is measured
 corpus       its pictures and captions as arrays, and which belong together
@@ -8,12 +8,18 @@ no_match     does it know when it does not know?
 evaluate     all of it, in order; one report
 comparison   two encoders on the same pictures
 report       report.json, report.md, report.html, queries.jsonl
-figures      the common look of all plots, and writing them to files
-plots        one function for a plot, from plain values to a figure
-training_log the log of a training run, read back
-modality_gap how far apart pictures and texts lie
-projection   vectors to places in the plane
-embedding_map pictures and texts of a collection as a map
+
+translation    BLEU and chrF of texts in one language, and two systems compared
+bertscore      BERTScore within one language
+translations   the translations of a collection, plain files, translation there and back
+
+figures        the common look of all plots, and writing them to files
+plots          one function for a plot, from plain values to a figure
+training_log   the log of a training run, read back
+modality_gap   how far apart pictures and texts lie
+projection     vectors to places in the plane
+embedding_map  pictures and texts of a collection as a map
+map_page       the same as one interactive page
 """
 
 from .comparison import Comparison, compare

@@ -37,7 +37,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class CatalogRow:
-    """A model that has a name. ``recall`` is text→image and image→text R@1 in percent, by data set, as published."""
+    """A model that has a name. ``recall`` is text→image and image→text R@1 in percent, by data set, as published.
+
+    ``routes`` names, by language, a model with the same picture tower whose text tower may suit queries better.
+    """
 
     name: str
     description: str
@@ -51,6 +54,7 @@ class CatalogRow:
     cut: Literal["end", "thinned"]
     sources: tuple[Source, ...] = ()
     recall: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    routes: Mapping[str, str] = field(default_factory=dict)
     bundled: bool = False
     commercial: bool = True
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from ..types import EncoderFingerprint
 from ..vectors import Floats, is_unit
 from .encoder import TwoTowerEncoder
-from .protocols import Encoder
+from .protocols import Encoder, ImageEncoder
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -111,6 +111,21 @@ def golden_values(encoder: Encoder) -> dict[str, list[list[float]]]:
     return {
         name: np.round(rows[:, :_KEPT], 5).tolist() for name, rows in (("pictures", images), ("texts", texts))
     }
+
+
+def picture_agreement(first: ImageEncoder, second: ImageEncoder) -> float:
+    """The lower of the cosines between what two encoders make of the fixed pictures; 0 when their sizes differ.
+
+    Near 1 when their picture towers are the same weights: then a text tower of either compares with the pictures of
+    both.
+    """
+    if first.fingerprint.dim != second.fingerprint.dim:
+        return 0.0
+    rows = [
+        encoder.encode_prepared([encoder.prepare(picture) for picture in fixed_pictures()])
+        for encoder in (first, second)
+    ]
+    return float(np.einsum("ij,ij->i", *rows).min())
 
 
 def auc(texts: Floats, images: Floats) -> float:

@@ -125,17 +125,21 @@ def _info(row: CatalogRow) -> ModelInfo:
 
 
 def load_encoder(
-    model: str | Path, *, runtime: Runtime | None = None, progress: Progress | None = None
+    model: str | Path,
+    *,
+    runtime: Runtime | None = None,
+    fetch: bool = True,
+    progress: Progress | None = None,
 ) -> TwoTowerEncoder:
     """The encoder of a catalogue name, of a folder in any of the layouts of :mod:`.layouts`, or of a hub repository
-    (``owner/name``). What is not on this machine is fetched; ``progress`` hears the bytes.
+    (``owner/name``). What is not on this machine is fetched, unless ``fetch`` is False; ``progress`` hears the bytes.
 
     ``runtime`` is ``"onnx"`` or ``"torch"`` where there is a choice; ``BABELENS_RUNTIME`` is the same for all calls.
     Raises :class:`UnknownModelError` (with near names), :class:`WeightsUnavailableError` when files are missing, broken
     or out of reach, and :class:`MissingExtraError`.
     """
     runtime = runtime or _wished()
-    encoder = _load(model, runtime, progress)
+    encoder = _load(model, runtime, progress, fetch=fetch)
     # An export has been compared and measured on this machine; naming a runtime is asking for the original.
     return encoder if runtime else quickest(encoder, exports_folder())
 
@@ -149,15 +153,19 @@ def load_original(model: str | Path, *, runtime: Runtime | None = None) -> TwoTo
     return _load(model, wished, None)
 
 
-def _load(model: str | Path, runtime: Runtime | None, progress: Progress | None) -> TwoTowerEncoder:
+def _load(
+    model: str | Path, runtime: Runtime | None, progress: Progress | None, *, fetch: bool = True
+) -> TwoTowerEncoder:
     folder = Path(model).expanduser()
     if folder.is_dir():
         return _joined(read_towers(folder, runtime=runtime), folder.absolute().name, folder)
     name = str(model)
     row = read_catalog().get(name)
     if row is not None:
-        return _from_row(row, runtime, progress)
+        return _from_row(row, runtime, progress, fetch=fetch)
     if hub.REPOSITORY.fullmatch(name):
+        if not fetch and _complete(name) is None:
+            raise _not_here(name)
         folder = _repository(name, progress)
         return _joined(read_towers(folder, runtime=runtime), name, folder)
     raise UnknownModelError(name, read_catalog())
@@ -179,11 +187,15 @@ def pull(name: str, *, runtime: Runtime | None = None, progress: Progress | None
 # -- models of the catalogue ---------------------------------------------------------------------------------
 
 
-def _from_row(row: CatalogRow, runtime: Runtime | None, progress: Progress | None) -> TwoTowerEncoder:
+def _from_row(
+    row: CatalogRow, runtime: Runtime | None, progress: Progress | None, *, fetch: bool
+) -> TwoTowerEncoder:
     if row.bundled:
         folder = _bundled(row.name)
         return _joined(read_towers(folder), row.name, folder)
     source = _source(row, runtime)
+    if not fetch and not _folders(source):
+        raise _not_here(row.name)
     folders = _fetch(source, progress)
     first = read_towers(folders[0], runtime=source.runtime)
     second = read_towers(folders[-1], runtime=source.runtime)
@@ -228,6 +240,12 @@ def _fetch(source: Source, progress: Progress | None) -> tuple[Path, ...]:
     return tuple(
         hub.fetch(part.repo, revision=part.revision, files=part.files, progress=progress)
         for part in source.repositories
+    )
+
+
+def _not_here(name: str) -> WeightsUnavailableError:
+    return WeightsUnavailableError(
+        f"{name} is not on this machine.", hint=f"Fetch it with `babelens models pull {name}`."
     )
 
 

@@ -12,7 +12,7 @@ clearly its best hit stands out for this query.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, Literal
 
@@ -25,6 +25,7 @@ from ..retrieval.fusion import reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
 from ..types import And, Caption, Comparison, Filter, Hit, Modality, Query, Reason, SearchResult, Term, Text
 from ..vectors import Floats, Ids, normalize
+from .routes import Routed, Router
 from .trust import Trust
 from .upkeep import FreshIndex
 
@@ -77,7 +78,8 @@ class _Ranking:
 class Searcher:
     """Answers queries over one catalog with one encoder. Safe to use from several threads.
 
-    ``load`` gives the encoder when a query needs one; vectors, items and words do without.
+    ``load`` gives the encoder when a query needs one; vectors, items and words do without. ``router`` knows the
+    languages whose queries reach the pictures through another text tower.
     """
 
     def __init__(
@@ -88,12 +90,14 @@ class Searcher:
         load: Callable[[], Encoder],
         *,
         metric: Metric = "ip",
+        router: Router | None = None,
     ) -> None:
         self._catalog = catalog
         self.encoder_number = encoder_number
         self.images = FreshIndex(catalog, encoder_number, dim, "image", metric=metric)
         self.texts = FreshIndex(catalog, encoder_number, dim, "text", metric=metric)
         self._load = load
+        self._router = router
         self._trust = Trust(catalog, encoder_number, self.images, self.texts)
         self._told: set[str] = set()
 
@@ -114,19 +118,29 @@ class Searcher:
         notes: list[str] = []
         where = _filter_of(query)
         words = words_of(query) if query.mode != "vector" else ""
-        target, meaning = (None, None) if query.mode == "text" else self._query_vectors(query, vector, notes)
+        routed = self._routed(query, notes) if vector is None else None
+        target, meaning = (
+            (None, None) if query.mode == "text" else self._query_vectors(query, vector, routed, notes)
+        )
         clock.lap("encode")
         depth = query.k + (without is not None)
         if meaning is None and not words and target is not None:
-            result = self._nearest(query, target, where, depth, without, clock)
+            result = self._nearest(query, target, routed, where, depth, without, clock)
         else:
-            rankings = self._rankings(query, target, meaning, words, where, max(_DEPTH, 2 * depth))
+            rankings = self._rankings(query, target, meaning, routed, words, where, max(_DEPTH, 2 * depth))
             clock.lap("find")
             result = self._fused(query, target, rankings, without, clock)
-        return replace(result, notes=(*notes, *self._remarks(result)), timings=clock.laps())
+        return replace(result, notes=(*notes, *self._remarks(result, routed)), timings=clock.laps())
 
     def _nearest(
-        self, query: Query, target: Floats, where: Filter | None, k: int, without: str | None, clock: _Clock
+        self,
+        query: Query,
+        target: Floats,
+        routed: Routed | None,
+        where: Filter | None,
+        k: int,
+        without: str | None,
+        clock: _Clock,
     ) -> SearchResult:
         """One ranking of pictures, the short way: one index search, one database query."""
         index = self.images.current()
@@ -138,7 +152,7 @@ class Searcher:
         ]
         found = self._catalog.items_by_seq([seq for seq, _ in pairs])
         clock.lap("fetch")
-        judge = self._image_judge(query, target)
+        judge = self._image_judge(query, target, routed)
         hits: list[Hit] = []
         for seq, score in pairs:
             known = found.get(seq)  # gone when another process removed it this very moment
@@ -155,6 +169,7 @@ class Searcher:
         query: Query,
         target: Floats | None,
         meaning: Floats | None,
+        routed: Routed | None,
         words: str,
         where: Filter | None,
         depth: int,
@@ -162,8 +177,8 @@ class Searcher:
         rankings = []
         if target is not None:
             places = self._image_places(target, where, depth)
-            trust = self._trust.image if meaning is not None else 1.0
-            rankings.append(_Ranking("image", places, trust, self._image_judge(query, target)))
+            trust = 1.0 if meaning is None else routed.route.trust if routed else self._trust.image
+            rankings.append(_Ranking("image", places, trust, self._image_judge(query, target, routed)))
         if meaning is not None and len(self.texts):
             places = self._caption_places(meaning, where, depth)
             rankings.append(_Ranking("caption", places, self._trust.caption, self._caption_judge(meaning)))
@@ -275,50 +290,64 @@ class Searcher:
 
     # -- judging -------------------------------------------------------------------------------------------
 
-    def _image_judge(self, query: Query, target: Floats) -> Callable[[_Place], float | None]:
+    def _image_judge(
+        self, query: Query, target: Floats, routed: Routed | None
+    ) -> Callable[[_Place], float | None]:
         pair = _pair_of(query)
-        return self._judge(self.images, target, pair or "image_image", known=pair is not None)
+        return self._judge(self.images, target, pair or "image_image", known=pair is not None, routed=routed)
 
     def _caption_judge(self, meaning: Floats) -> Callable[[_Place], float | None]:
         return self._judge(self.texts, meaning, "text_text", known=True)
 
     def _judge(
-        self, index: FreshIndex, vector: Floats, pair: Pair, *, known: bool
+        self, index: FreshIndex, vector: Floats, pair: Pair, *, known: bool, routed: Routed | None = None
     ) -> Callable[[_Place], float | None]:
         sample = index.background()
         # Not through BLAS: its threads cost more than they save on so few rows, and stall on a busy machine.
         background = measure_background(np.einsum("ij,j->i", sample, vector), index.searched)
-        card = self._load().calibration if known and pair != "image_image" else {}
+        card: Mapping[str, float] = {}
+        if known and pair != "image_image":
+            card = (routed.encoder if routed else self._load()).calibration
         return lambda place: confidence(place.score, background, pair=pair, card=card)
 
     # -- query vectors -------------------------------------------------------------------------------------
 
+    def _routed(self, query: Query, notes: list[str]) -> Routed | None:
+        """The other text tower that the words of a query reach the pictures through, if there is one."""
+        if self._router is None or query.mode == "text" or all(term.text is None for term in query.terms):
+            return None
+        return self._router.find(query.language, notes)
+
     def _query_vectors(
-        self, query: Query, vector: Floats | None, notes: list[str]
+        self, query: Query, vector: Floats | None, routed: Routed | None, notes: list[str]
     ) -> tuple[Floats, Floats | None]:
-        """The vector to search pictures with, and the one of the words alone to search texts with."""
+        """The vector to search pictures with, and the one of the words alone to search texts with: a text is always
+        compared with texts of its own tower."""
         if vector is not None:
             return self._checked(vector), None
         texts = [term for term in query.terms if term.text is not None]
-        vectors = dict(zip(map(id, texts), self._encode_texts(texts, query.language, notes), strict=True))
+        sought = dict(
+            zip(map(id, texts), self._encode_texts(texts, query.language, routed, notes), strict=True)
+        )
         for term in query.terms:
             if term.text is None:
-                vectors[id(term)] = self._picture_vector(term)
-        target = combine_terms(
-            np.stack([vectors[id(term)] for term in query.terms]), [term.weight for term in query.terms]
-        )
+                sought[id(term)] = self._picture_vector(term)
+        target = _combined(query.terms, sought)
         if not any(term.weight > 0 for term in texts):
             return target, None
-        if len(texts) == len(query.terms):
+        if routed is None and len(texts) == len(query.terms):
             return target, target
-        return target, combine_terms(
-            np.stack([vectors[id(term)] for term in texts]), [term.weight for term in texts]
-        )
+        if routed is None:
+            return target, _combined(texts, sought)
+        own = self._encode_texts(texts, query.language, None, notes)
+        return target, _combined(texts, dict(zip(map(id, texts), own, strict=True)))
 
-    def _encode_texts(self, terms: list[Term], language: str | None, notes: list[str]) -> list[Floats]:
+    def _encode_texts(
+        self, terms: list[Term], language: str | None, routed: Routed | None, notes: list[str]
+    ) -> list[Floats]:
         if not terms:
             return []
-        encoder = self._load()
+        encoder = routed.encoder if routed else self._load()
         bodies = [term.text or "" for term in terms]
         for count in encoder.count_tokens(bodies):
             if count > encoder.max_tokens:
@@ -389,11 +418,16 @@ class Searcher:
 
     # -- remarks -------------------------------------------------------------------------------------------
 
-    def _remarks(self, result: SearchResult) -> list[str]:
+    def _remarks(self, result: SearchResult, routed: Routed | None) -> list[str]:
         """What the user should know about this collection, each once."""
         remarks = []
         if self.images.damage or self.texts.damage:
             remarks.append("A damaged index file is not used; `babelens compact` builds it again.")
+        if routed is not None:
+            remarks.append(
+                f"Pictures are ranked for {routed.route.language!r} through the text tower of {routed.route.model}, "
+                "as `babelens tune routing` measured to be better here."
+            )
         by_text = any(term.text for term in result.query.terms) and result.query.mode != "text"
         if by_text and not self._load().photographs and self._cannot_see(result):
             name = self._load().fingerprint.name
@@ -426,6 +460,11 @@ class _Clock:
 
     def laps(self) -> dict[str, float]:
         return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 4)}
+
+
+def _combined(terms: Sequence[Term], vectors: Mapping[int, Floats]) -> Floats:
+    """The direction of some terms, from the vectors of each by ``id``."""
+    return combine_terms(np.stack([vectors[id(term)] for term in terms]), [term.weight for term in terms])
 
 
 def _filter_of(query: Query) -> Filter | None:

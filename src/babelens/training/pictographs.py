@@ -7,7 +7,7 @@ What lands in the folder:
 
     dataset.json      format, size, styles, versions of the names, licences
     concepts.jsonl    {"id": "1f436", "group": ..., "names": {"en": [...], ...}, "keywords": {"en": [...], ...}}
-    captions.jsonl    {"image": "images/noto/1f436.png", "captions": ["dog face"], "language": "en"}
+    noto.jsonl, ...   {"image": "images/noto/1f436.png", "captions": {"en": ["dog face"], "es": [...], ...}}
     images/STYLE/ID.png   square RGBA with a transparent ground
 
 A fifth style, Fluent Emoji (flat), is drawn as far as it goes when its package is there: to measure with, on a style
@@ -362,13 +362,12 @@ def _write_text(
         for c in concepts:
             row = {"id": c.id, "group": c.group, "names": c.names, "keywords": c.keywords}
             lines.write(json.dumps(row, ensure_ascii=False) + "\n")
-    with (out / "captions.jsonl").open("w", encoding="utf-8") as lines:
-        for c in concepts:
-            for style in styles:
-                if not (out / "images" / style / f"{c.id}.png").exists():
-                    continue
-                for tag, names in c.names.items():
-                    row = {"image": f"images/{style}/{c.id}.png", "captions": names[:1], "language": tag}
+    for style in styles:
+        with (out / f"{style}.jsonl").open("w", encoding="utf-8") as lines:
+            for c in concepts:
+                if (out / "images" / style / f"{c.id}.png").exists():
+                    captions = {tag: names[:1] for tag, names in c.names.items()}
+                    row = {"image": f"images/{style}/{c.id}.png", "captions": captions}
                     lines.write(json.dumps(row, ensure_ascii=False) + "\n")
     manifest = {
         "format": 1,

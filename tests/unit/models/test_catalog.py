@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from babelens.errors import WeightsUnavailableError
 from babelens.languages import LANGUAGES
 from babelens.models.catalog import CatalogRow, read_catalog
 from babelens.models.registry import list_models, load_encoder
@@ -48,11 +49,36 @@ def test_a_row_is_complete(row: CatalogRow) -> None:
             assert not all(file.endswith("?") for file in part.files)
 
 
+@pytest.mark.parametrize("name", ["clip-b32", "nobody/nothing"])
+def test_what_is_not_here_is_not_fetched_against_the_callers_will(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import huggingface_hub.constants
+
+    monkeypatch.setattr(huggingface_hub.constants, "HF_HUB_CACHE", str(tmp_path))
+    with pytest.raises(WeightsUnavailableError, match="not on this machine") as error:
+        load_encoder(name, fetch=False)
+    assert f"models pull {name}" in str(error.value.hint)
+
+
 def test_a_key_that_nobody_reads_is_an_error() -> None:
     table = tomllib.loads((resources.files("babelens.models") / "catalog.toml").read_text(encoding="utf-8"))
     known = {"name", *CatalogRow.__dataclass_fields__}
     for name, raw in table.items():
         assert set(raw) <= known, name
+
+
+@pytest.mark.parametrize("row", ROWS.values(), ids=list(ROWS))
+def test_a_route_leads_to_a_model_with_the_same_picture_tower(row: CatalogRow) -> None:
+    def towers(row: CatalogRow) -> set[tuple[str, str]]:
+        return {(source.image.repo, source.image.revision) for source in row.sources if source.image.revision}
+
+    for language, name in row.routes.items():
+        other = ROWS[name]
+        assert other is not row
+        assert language in other.languages
+        assert other.dim == row.dim
+        assert towers(row) & towers(other)
 
 
 def test_what_it_says_of_mini_is_what_mini_is() -> None:

@@ -115,6 +115,8 @@ def test_build_writes_pictures_and_names(
             assert (picture.size, picture.mode) == ((40, 40), "RGBA")
             assert picture.getpixel((0, 0))[3] == 0  # type: ignore[index]
             assert picture.getpixel((20, 20))[3] == 255  # type: ignore[index]
-    captions = [json.loads(line) for line in (tmp_path / "out" / "captions.jsonl").read_text().splitlines()]
-    assert len(captions) == 5 * 8
-    assert {"image": "images/noto/1f436.png", "captions": ["🐶 en"], "language": "en"} in captions
+    for style in made.styles:
+        (row,) = [json.loads(line) for line in (tmp_path / "out" / f"{style}.jsonl").read_text().splitlines()]
+        assert row["image"] == f"images/{style}/1f436.png"
+        assert len(row["captions"]) == 8
+        assert row["captions"]["en"] == ["🐶 en"]
