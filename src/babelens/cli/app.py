@@ -49,6 +49,7 @@ COMMANDS: Final[dict[str, str]] = {
     "score": "score:score",
     "train": "train:train",
     "dataset": "data:dataset",
+    "plot": "plot:plot",
     "demo": "demo:demo",
 }
 

@@ -3,7 +3,7 @@
 from ..storage.paths import resolve_collection_path
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
-from .embeddings import Embeddings
+from .embeddings import EmbeddedItem, Embeddings
 from .index_study import IndexStudy, StudyPlan
 from .reindex import PendingReindex, ReindexReport
 from .routing import RouteTrial, RoutingReport
@@ -11,6 +11,7 @@ from .routing import RouteTrial, RoutingReport
 __all__ = [
     "Collection",
     "CollectionInfo",
+    "EmbeddedItem",
     "Embeddings",
     "ExportReport",
     "IndexInfo",

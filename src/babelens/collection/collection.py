@@ -8,8 +8,6 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
 
-import numpy as np
-
 from ..errors import (
     CollectionError,
     EncoderMismatchError,
@@ -34,7 +32,7 @@ from ..types import (
     Text,
 )
 from . import care
-from .embeddings import Embeddings, read_embeddings
+from .embeddings import EmbeddedItem, Embeddings, draw, read_embeddings
 from .pictures import picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
@@ -369,13 +367,12 @@ class Collection(Tuning):
 
     def embeddings(self) -> Embeddings:
         """All vectors of the encoder in use, with the items and texts that they are of."""
-        return self._space.ask(
-            lambda searcher: (
-                Embeddings((), np.empty((0, 0), np.float32), (), np.empty((0, 0), np.float32))
-                if searcher is None
-                else read_embeddings(self._catalog, searcher.encoder_number, searcher.images.dim)
-            )
-        )
+        return self._space.ask(lambda searcher: read_embeddings(self._catalog, searcher))
+
+    def draw(self, n: int, *, languages: Sequence[str] | None = None, seed: int = 0) -> list[EmbeddedItem]:
+        """Up to ``n`` items drawn by lot, as :func:`~.embeddings.draw` gives them: for maps and trials."""
+        tags = None if languages is None else {get_language(language).tag for language in languages}
+        return self._space.ask(lambda searcher: draw(self._catalog, searcher, n, tags, seed=seed))
 
     def duplicates(self) -> list[list[Item]]:
         """Groups of items made of the same bytes."""

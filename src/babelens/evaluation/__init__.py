@@ -14,6 +14,14 @@ index_report, index_plot    a study of index settings: tables, latency against r
 translation    BLEU and chrF of texts in one language, and two systems compared
 bertscore      BERTScore within one language
 translations   the translations of a collection, plain files, translation there and back
+
+figures        the common look of all plots, and writing them to files
+plots          one function for a plot, from plain values to a figure
+training_log   the log of a training run, read back
+modality_gap   how far apart pictures and texts lie
+projection     vectors to places in the plane
+embedding_map  pictures and texts of a collection as a map
+map_page       the same as one interactive page
 """
 
 from .comparison import Comparison, compare

@@ -18,8 +18,9 @@ from numpy.typing import NDArray
 from ..metrics.ranking import nearest
 from ..metrics.statistics import Bootstrap, Estimate
 from ..types import Progress
-from ..vectors import Floats, Ids
+from ..vectors import Ids
 from .corpus import CaptionSet, Corpus
+from .modality_gap import centroid_distance
 
 _K: Final = 10
 
@@ -130,34 +131,15 @@ def alignment(corpus: Corpus, *, seed: int = 0) -> tuple[Alignment, ...]:
                 mismatched=bootstrap.mean(mismatched),
                 margin=bootstrap.mean(matched - mismatched, chance=0.0),
                 auc=bootstrap.auc(matched, other),
-                gap=modality_gap(
-                    corpus.vectors[captions.pictures], captions.vectors, captions.picture, seed=seed
+                gap=centroid_distance(
+                    corpus.vectors[captions.pictures],
+                    captions.vectors,
+                    np.unique(captions.picture, return_inverse=True)[1],
+                    seed=seed,
                 ),
             )
         )
     return tuple(result)
-
-
-def modality_gap(
-    pictures: Floats, captions: Floats, groups: NDArray[np.int64], *, seed: int = 0, resamples: int = 500
-) -> Estimate:
-    """The distance between the centroid of pictures and that of captions, from 0 to 2 (Liang et al. 2022).
-
-    ``groups`` (n,) is the picture of each caption; ``pictures`` are in the order of their numbers. Shape: (m, dim),
-    (n, dim), (n,).
-    """
-    _, group = np.unique(groups, return_inverse=True)
-    sums = np.zeros((len(pictures), captions.shape[1]))
-    np.add.at(sums, group, captions.astype(np.float64))
-    counts = np.bincount(group, minlength=len(pictures)).astype(np.float64)
-    random = np.random.default_rng(seed)
-    drawn = []
-    for _ in range(resamples):
-        weights = np.bincount(random.integers(len(pictures), size=len(pictures)), minlength=len(pictures))
-        drawn.append(np.linalg.norm(weights @ pictures / weights.sum() - weights @ sums / (weights @ counts)))
-    low, high = np.percentile(drawn, [2.5, 97.5])
-    value = np.linalg.norm(pictures.mean(axis=0, dtype=np.float64) - captions.mean(axis=0, dtype=np.float64))
-    return Estimate(len(captions), float(value), float(low), float(high))
 
 
 def _parallel(first: CaptionSet, second: CaptionSet) -> Ids:

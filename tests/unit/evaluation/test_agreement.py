@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from babelens.collection import Embeddings
-from babelens.evaluation.agreement import alignment, consistency, modality_gap
+from babelens.evaluation.agreement import alignment, consistency
 from babelens.evaluation.corpus import build_corpus
 from babelens.types import Item, Source, Text
 from babelens.vectors import Floats, normalize
@@ -69,11 +69,3 @@ def test_unrelated_captions_have_no_margin(random: np.random.Generator) -> None:
     for row in alignment(_corpus(pictures, english, german)):
         assert row.margin.low < 0 < row.margin.high
         assert row.auc.low < 0.5 < row.auc.high
-
-
-def test_the_gap_is_the_distance_of_the_centroids() -> None:
-    pictures = np.tile(np.array([[1.0, 0, 0]], dtype=np.float32), (4, 1))
-    captions = np.tile(np.array([[0, 1.0, 0]], dtype=np.float32), (8, 1))
-    gap = modality_gap(pictures, captions, np.repeat(np.arange(4), 2))
-    assert gap.value == gap.low == gap.high == pytest.approx(np.sqrt(2))
-    assert gap.n == 8
