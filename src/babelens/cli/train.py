@@ -39,7 +39,7 @@ def train(
     recall and, at the end, the encoder land in --out; use the result with `babelens index PATH --model
     runs/RECIPE/encoder`.
     """
-    from ..training.loop import train as run_training
+    from ..training.train import train as run_training
     from .app import Interrupted
     from .render import Column, duration, message, print_json, print_table
 

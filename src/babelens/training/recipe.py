@@ -203,6 +203,10 @@ class Recipe:
         """Where the data are."""
         raise NotImplementedError
 
+    @property
+    def start_temperature(self) -> float:
+        raise NotImplementedError
+
     def digest(self) -> str:
         """Hex digest of every value that changes the result; checkpoints of another recipe are refused."""
         values = dataclasses.asdict(self)
@@ -245,6 +249,10 @@ class PictographRecipe(Recipe):
     def folder(self) -> str:
         return self.data.path
 
+    @property
+    def start_temperature(self) -> float:
+        return self.loss.temperature
+
     def problem(self) -> str | None:
         if len(self.training_styles) < 1:
             return "every style is held out; nothing is left to train on"
@@ -267,6 +275,10 @@ class PhotographRecipe(Recipe):
     @property
     def folder(self) -> str:
         return self.data.path
+
+    @property
+    def start_temperature(self) -> float:
+        return self.loss.temperature
 
     def problem(self) -> str | None:
         data = self.data
