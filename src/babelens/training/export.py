@@ -49,7 +49,7 @@ class _ServedText(nn.Module):
         return self.tower.head(pooled)
 
 
-def export_encoder(trainer: Trainer[Any], out: Path | str, *, weights: str | None = None) -> Path:
+def export_encoder(trainer: Trainer[Any, Any], out: Path | str, *, weights: str | None = None) -> Path:
     """Write ``encoder.json``, ``image.onnx`` and ``text.onnx`` of the weights to ship to `out`.
 
     `weights` is "int8" or "float32"; without it the recipe decides. The graphs are run once and compared with torch.

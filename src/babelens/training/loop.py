@@ -36,16 +36,20 @@ from .towers import Conv, TwoTower
 CHECKPOINT = "checkpoint.pt"
 LOG = "log.jsonl"
 
-R = TypeVar("R", bound=Recipe)
-
 
 class Measured(Protocol):
     """What a validation found in one language."""
 
     def to_dict(self) -> dict[str, Any]: ...
 
+    def to_row(self) -> dict[str, str]: ...
 
-class Trainer(ABC, Generic[R]):
+
+R = TypeVar("R", bound=Recipe)
+M = TypeVar("M", bound=Measured)
+
+
+class Trainer(ABC, Generic[R, M]):
     """The state of one run. `step` counts finished steps; `average` is the moving average of the weights.
 
     What is trained on is a subclass: it draws batches, has the losses and validates. All that is random in a step
@@ -98,19 +102,19 @@ class Trainer(ABC, Generic[R]):
         """One update; the values of the loss for the log."""
 
     @abstractmethod
-    def validate(self) -> Mapping[str, Measured]:
+    def validate(self) -> Mapping[str, M]:
         """What the weights to ship find, by language."""
 
     @abstractmethod
-    def _validate_and_log(self, values: Mapping[str, float]) -> Mapping[str, Measured]:
+    def _validate_and_log(self, values: Mapping[str, float]) -> Mapping[str, M]:
         """Measures, and writes an entry of the log with the loss `values` of the last step."""
 
     @abstractmethod
-    def _check_chance(self, measured: Mapping[str, Measured]) -> None:
+    def _check_chance(self, measured: Mapping[str, M]) -> None:
         """Raises TrainingError when an untrained model is better than chance."""
 
     @abstractmethod
-    def headline(self, measured: Mapping[str, Measured]) -> str:
+    def headline(self, measured: Mapping[str, M]) -> str:
         """A validation in one line."""
 
     @abstractmethod
@@ -124,7 +128,8 @@ class Trainer(ABC, Generic[R]):
 
     def shipped(self) -> TwoTower:
         """The weights to export."""
-        return self.average
+        model: TwoTower = self.average
+        return model
 
     def _extra_state(self) -> dict[str, Any]:
         """What else a checkpoint must hold."""

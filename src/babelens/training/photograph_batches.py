@@ -63,7 +63,7 @@ def draw_photographs(
     rgb = random_crops(squares, size, smallest=data.crop, may_flip=may_flip)
     rgb = erase(jitter(rgb, strength=data.colour, grey=data.grey), data.erase)
     index = torch.from_numpy(chosen)[:, None]
-    ids, mask = pad(captions)
+    ids, mask = pad([row.tolist() for row in captions])
     return PhotographBatch(
         normalise_pixels(rgb),
         index,
@@ -143,12 +143,12 @@ class WordTargets:
     spaces are served alike. Each weighs log(pictures / pictures that have it), and a picture's weights sum to 1.
     """
 
-    def __init__(self, texts: Texts, *, rare: int, common: float) -> None:
+    def __init__(self, texts: Texts, *, rare: float, common: float) -> None:
         found = [np.unique(np.concatenate([ids for rows in own.values() for ids in rows])) for own in texts]
         count: Counter[int] = Counter()
         for ids in found:
             count.update(ids.tolist())
-        kept = sorted(i for i, n in count.items() if rare <= n <= common * len(texts))
+        kept = sorted(i for i, n in count.items() if rare * len(texts) <= n <= common * len(texts))
         self.size = len(kept)
         self._place = {identifier: place for place, identifier in enumerate(kept)}
         self._rows = [

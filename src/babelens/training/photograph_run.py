@@ -38,7 +38,7 @@ SUMMARY = "data.json"
 _BATCH = 256  # rows encoded at once when validating
 
 
-class PhotographTrainer(Trainer[PhotographRecipe]):
+class PhotographTrainer(Trainer[PhotographRecipe, PhotographRecall]):
     """``best_step`` and ``best_mean`` belong to the best validation so far; ``waited`` counts those since."""
 
     photographs = True
@@ -223,10 +223,9 @@ class PhotographTrainer(Trainer[PhotographRecipe]):
 
     def shipped(self) -> TwoTower:
         """The moving average at the best validation."""
-        if self.best is None:
-            return self.average
-        model = copy.deepcopy(self.average)
-        model.load_state_dict(self.best)
+        model: TwoTower = copy.deepcopy(self.average)
+        if self.best is not None:
+            model.load_state_dict(self.best)
         return model
 
     def _extra_state(self) -> dict[str, Any]:

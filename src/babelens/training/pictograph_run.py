@@ -28,7 +28,7 @@ from .recipe import PictographRecipe
 from .validate import Matrix, Recall, recall, separation
 
 
-class PictographTrainer(Trainer[PictographRecipe]):
+class PictographTrainer(Trainer[PictographRecipe, Recall]):
     photographs = False
 
     def __init__(self, recipe: PictographRecipe, data: Path, out: Path) -> None:
@@ -235,11 +235,11 @@ class PictographTrainer(Trainer[PictographRecipe]):
         self._log(entry)
         return recalls
 
-    def _check_chance(self, recalls: Mapping[str, Recall]) -> None:
+    def _check_chance(self, measured: Mapping[str, Recall]) -> None:
         """An untrained model above chance means that the answer leaks into the input."""
         n = len(self.full)
         allowed = 10 / n + 4 * math.sqrt(10 / n / n)
-        for language, r in recalls.items():
+        for language, r in measured.items():
             if n >= 100 and r.text_to_image_10 > allowed:
                 raise TrainingError(
                     f"Before training, recall@10 in {language} is {r.text_to_image_10:.3f}; chance is {10 / n:.3f}.",

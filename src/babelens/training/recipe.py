@@ -156,10 +156,10 @@ class PhotographLoss:
     words_text: float = 0.5
     """The same from one caption: also those of its other captions, in all languages."""
     words_scale: float = 16.0
-    rare: int = 10
-    """A word has to occur with so many pictures to be guessed."""
-    common: float = 0.2
-    """And with no larger share of them."""
+    rare: float = 0.01
+    """A word is to be guessed when at least this share of the pictures have it,"""
+    common: float = 0.15
+    """and at most this one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -189,6 +189,8 @@ class Recipe:
     """What every kind of run has."""
 
     kind: ClassVar[str]
+    free: ClassVar[tuple[str, ...]] = ("validate_every", "checkpoint_every", "threads")
+    """Keys of `run` that do not change the result."""
     run: Run = field(default_factory=Run)
     model: Model = field(default_factory=Model)
     optim: Optim = field(default_factory=Optim)
@@ -215,7 +217,7 @@ class Recipe:
             if stage in values and not values[stage]["steps"]:
                 del values[stage]
         values["data"]["path"] = ""
-        for key in ("validate_every", "checkpoint_every", "threads"):
+        for key in self.free:
             del values["run"][key]
         defaults = {"model": dataclasses.asdict(Model())}
         for table, keys in _YOUNGER.items():
@@ -264,6 +266,10 @@ class PictographRecipe(Recipe):
 @dataclass(frozen=True, slots=True)
 class PhotographRecipe(Recipe):
     kind: ClassVar[str] = "photographs"
+    free: ClassVar[tuple[str, ...]] = (
+        "checkpoint_every",
+        "threads",
+    )  # the best validation decides what is shipped
     data: PhotographData = field(default_factory=PhotographData)
     loss: PhotographLoss = field(default_factory=PhotographLoss)
     stop: Stop = field(default_factory=Stop)
@@ -317,7 +323,7 @@ def recipe_from(tables: Mapping[str, Mapping[str, Any]], *, source: str = "recip
     kind = _KINDS.get(chosen)
     if kind is None:
         raise TrainingError(f"{source}: data.kind is {chosen!r}", hint=f"Known: {', '.join(_KINDS)}.")
-    table_types = {part.name: part.default_factory for part in dataclasses.fields(kind)}
+    table_types: dict[str, Any] = {part.name: part.default_factory for part in dataclasses.fields(kind)}
     parts: dict[str, Any] = {}
     for table, values in tables.items():
         make = table_types.get(table)

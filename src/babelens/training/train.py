@@ -73,7 +73,7 @@ def train(
     )
 
 
-def make_trainer(recipe: Recipe, data: Path, out: Path, *, progress: bool = False) -> Trainer[Any]:
+def make_trainer(recipe: Recipe, data: Path, out: Path, *, progress: bool = False) -> Trainer[Any, Any]:
     """The trainer for the kind of data that a recipe names."""
     if isinstance(recipe, PhotographRecipe):
         from .photograph_run import PhotographTrainer

@@ -32,6 +32,20 @@ class Recall:
     def to_dict(self) -> dict[str, Any]:
         return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
 
+    def to_row(self) -> dict[str, str]:
+        """The same for people, by column."""
+        return {
+            "pictures": f"{self.n:,}",
+            "text→image R@1": _percent(
+                self.text_to_image_1, self.text_to_image_1_low, self.text_to_image_1_high
+            ),
+            "R@10": f"{self.text_to_image_10:.1%}",
+            "image→text R@1": _percent(
+                self.image_to_text_1, self.image_to_text_1_low, self.image_to_text_1_high
+            ),
+            "R@10 ": f"{self.image_to_text_10:.1%}",
+        }
+
 
 def ranks(scores: Matrix) -> npt.NDArray[np.int64]:
     """The rank from 0 of candidate i for query i, (n,); ties count against it."""
@@ -98,6 +112,17 @@ class PhotographRecall:
             "text_to_image": way(self.text_to_image),
             "image_to_text": way(self.image_to_text),
         }
+
+    def to_row(self) -> dict[str, str]:
+        """The same for people, by column."""
+        row = {"pictures": f"{self.pictures:,}", "captions": f"{self.captions:,}"}
+        for name, way in (("text→image", self.text_to_image), ("image→text", self.image_to_text)):
+            row |= {f"{name} R@{k}": _percent(e.value, e.low, e.high) for k, e in way.items()}
+        return row
+
+
+def _percent(value: float, low: float, high: float) -> str:
+    return f"{value:.1%} ({low * 100:.1f}–{high * 100:.1f})"
 
 
 def _rounded(value: float | None) -> float | None:
