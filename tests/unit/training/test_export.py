@@ -24,7 +24,9 @@ def trainer(shapes: Path, recipe_file: Path, tmp_path: Path) -> PictographTraine
 
 
 @pytest.mark.parametrize(("weights", "cosine"), [("float32", 0.99999), ("int8", 0.99)])
-def test_graphs_reproduce_the_towers(trainer: PictographTrainer, tmp_path: Path, weights: str, cosine: float) -> None:
+def test_graphs_reproduce_the_towers(
+    trainer: PictographTrainer, tmp_path: Path, weights: str, cosine: float
+) -> None:
     out = export_encoder(trainer, tmp_path / "encoder", weights=weights)
     rng = np.random.default_rng(0)
     for n in (1, 5):
