@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,10 +118,20 @@ def export_encoder(trainer: Trainer[Any, Any], out: Path | str, *, weights: str 
     }
     if recipe.export.remark:
         config["remark"] = recipe.export.remark
+        (out / "README.md").write_text(_card(config), encoding="utf-8")
     (out / "encoder.json").write_text(
         json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     return out
+
+
+def _card(config: Mapping[str, Any]) -> str:
+    """What whoever finds the folder must know before using it."""
+    return (
+        f"# {config['name']}\n\n"
+        f"An encoder of pictures and texts ({', '.join(config['languages'])}), trained with `babelens train`.\n\n"
+        f"Licence: {config['license']}. **{config['remark']}**\n"
+    )
 
 
 def run_onnx(file: Path, feeds: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:
