@@ -60,6 +60,7 @@ if TYPE_CHECKING:
     from .collection import (
         Collection,
         CollectionInfo,
+        Embeddings,
         ExportReport,
         IndexInfo,
         PendingReindex,
@@ -79,6 +80,7 @@ _LAZY = {
     "Captioner": "models.captioners",
     "Collection": "collection",
     "CollectionInfo": "collection",
+    "Embeddings": "collection",
     "Encoder": "models.protocols",
     "ExportReport": "collection",
     "ImageEncoder": "models.protocols",
@@ -115,6 +117,7 @@ __all__ = [
     "CorruptIndexError",
     "DatasetError",
     "DescribeReport",
+    "Embeddings",
     "Encoder",
     "EncoderFingerprint",
     "EncoderMismatchError",

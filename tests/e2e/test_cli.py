@@ -316,6 +316,10 @@ def test_names_that_are_not_utf8(home: Home) -> None:
         (["import", "--vectors", "captions.jsonl", "--ids", "captions.jsonl", "--encoder", "x"], 1, "npy"),
         (["dataset", "check", "gone.jsonl"], 2, "gone.jsonl"),
         (["dataset", "split", "captions.jsonl", "--out", "x", "--shares", "1/2"], 2, "70/15/15"),
+        (["dataset", "split", "captions.jsonl", "--out", "x", "--shares", "98/1/1"], 1, "larger share"),
+        (["dataset", "convert", "gone.jsonl", "--out", "x"], 2, "gone.jsonl"),
+        (["dataset", "convert", "photos", "--out", "x"], 1, "no captions file"),
+        (["dataset", "fetch", "pets"], 1, "hf:OWNER/NAME"),
     ],
 )
 def test_what_cannot_be_done_is_refused_with_advice(
@@ -484,7 +488,7 @@ def test_help_is_quick(indexed: Home) -> None:
 def test_dataset_commands(indexed: Home, tmp_path: Path) -> None:
     *_, summary = indexed.lines("dataset", "check", "captions.jsonl")
     assert summary["ok"] is True
-    assert summary["splits"][0]["captions"]["ja"] == 2
+    assert summary["splits"][0]["languages"]["ja"]["captions"] == 2
     (report,) = indexed.lines(
         "dataset", "split", "captions.jsonl", "--out", str(tmp_path / "s"), "--shares", "1/1/0"
     )

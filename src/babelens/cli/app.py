@@ -44,6 +44,7 @@ COMMANDS: Final[dict[str, str]] = {
     "export": "manage:export",
     "import": "index:import_",
     "models": "models:models",
+    "evaluate": "evaluate:evaluate",
     "train": "train:train",
     "dataset": "data:dataset",
     "demo": "demo:demo",

@@ -1,13 +1,15 @@
 """The one front door: :class:`Collection`."""
 
+from ..storage.paths import resolve_collection_path
 from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
-from .paths import resolve_collection_path
+from .embeddings import Embeddings
 from .reindex import PendingReindex, ReindexReport
 
 __all__ = [
     "Collection",
     "CollectionInfo",
+    "Embeddings",
     "ExportReport",
     "IndexInfo",
     "PendingReindex",

@@ -21,6 +21,7 @@ from ..languages import get_language
 from ..models.registry import is_here
 from ..retrieval.query import build_query
 from ..storage.catalog import Catalog
+from ..storage.paths import resolve_collection_path
 from ..types import (
     Caption,
     DescribeReport,
@@ -34,7 +35,7 @@ from ..types import (
     Text,
 )
 from . import care
-from .paths import resolve_collection_path
+from .embeddings import Embeddings, read_embeddings
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
 
@@ -172,20 +173,22 @@ class Collection:
         vectors: NDArray[Any],
         ids: Sequence[str],
         *,
-        encoder: str,
+        encoder: str | Encoder,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Takes in vectors made elsewhere, one for each of ``ids`` (mostly paths of pictures).
 
-        Rows are brought to unit length; rows without a direction are skipped. ``encoder`` names what made them: a
-        model known here or any other name, in which case only vectors can be searched with. Shape: (n, dim).
+        Rows are brought to unit length; rows without a direction are skipped. ``encoder`` is what made them, or its
+        name; under a name not known here only vectors can be searched with. Shape: (n, dim).
         Raises :class:`EncoderMismatchError` when the collection holds vectors of another encoder.
         """
         from .imports import fingerprint_of, import_rows
 
         with self._catalog.writing():
             fingerprint = fingerprint_of(encoder, vectors, ids, recorded=self._space.recorded())
-            number = self._space.record(fingerprint, encoder)
+            number = self._space.record(
+                fingerprint, encoder if isinstance(encoder, str) else model_name(encoder)
+            )
             report = import_rows(self._catalog, number, vectors, ids, progress=progress)
             self._maintain(progress)
         return report
@@ -389,6 +392,16 @@ class Collection:
     def items(self, kinds: Sequence[Kind] | None = None) -> Iterator[Item]:
         """All items, in the order they came."""
         return self._catalog.items(kinds)
+
+    def embeddings(self) -> Embeddings:
+        """All vectors of the encoder in use, with the items and texts that they are of."""
+        return self._space.ask(
+            lambda searcher: (
+                Embeddings((), np.empty((0, 0), np.float32), (), np.empty((0, 0), np.float32))
+                if searcher is None
+                else read_embeddings(self._catalog, searcher.encoder_number, searcher.images.dim)
+            )
+        )
 
     def duplicates(self) -> list[list[Item]]:
         """Groups of items made of the same bytes."""

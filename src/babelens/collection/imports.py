@@ -17,6 +17,7 @@ from ..vectors import Floats
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from ..models.protocols import Encoder
     from ..storage.catalog import Catalog
 
 _BATCH: Final = 5_000
@@ -25,7 +26,7 @@ _UNIT: Final = 1e-3
 
 
 def fingerprint_of(
-    encoder: str, vectors: NDArray[Any], ids: Sequence[str], *, recorded: EncoderFingerprint | None
+    encoder: str | Encoder, vectors: NDArray[Any], ids: Sequence[str], *, recorded: EncoderFingerprint | None
 ) -> EncoderFingerprint:
     """What the vectors' encoder is known as: the collection's own, a model known here, or just its name.
 
@@ -43,11 +44,16 @@ def fingerprint_of(
     if len(set(ids)) != len(ids):
         raise DatasetError("An id stands twice.", hint="Give every row an id of its own.")
     dim = int(vectors.shape[1])
-    fingerprint = recorded if recorded is not None and recorded.name == encoder else _known(encoder, dim)
+    if not isinstance(encoder, str):
+        fingerprint = _fitting(encoder.fingerprint, dim)
+    elif recorded is not None and recorded.name == encoder:
+        fingerprint = recorded
+    else:
+        fingerprint = _known(encoder, dim)
     if recorded is not None and (fingerprint != recorded or dim != recorded.dim):
         raise EncoderMismatchError(
-            f"The collection holds vectors of {recorded.name} with {recorded.dim} numbers; these are of {encoder} "
-            f"with {dim}. They do not compare.",
+            f"The collection holds vectors of {recorded.name} with {recorded.dim} numbers; these are of "
+            f"{fingerprint.name} with {dim}. They do not compare.",
             hint="Import them into another collection (-c NAME).",
         )
     return fingerprint
@@ -60,8 +66,14 @@ def _known(encoder: str, dim: int) -> EncoderFingerprint:
         fingerprint = load_encoder(encoder).fingerprint
     except UnknownModelError:
         return EncoderFingerprint(encoder, "imported", "unknown", dim)
+    return _fitting(fingerprint, dim)
+
+
+def _fitting(fingerprint: EncoderFingerprint, dim: int) -> EncoderFingerprint:
     if fingerprint.dim != dim:
-        raise EncoderMismatchError(f"{encoder} makes vectors of {fingerprint.dim} numbers; these have {dim}.")
+        raise EncoderMismatchError(
+            f"{fingerprint.name} makes vectors of {fingerprint.dim} numbers; these have {dim}."
+        )
     return fingerprint
 
 

@@ -10,8 +10,8 @@ from string import Template
 from typing import TYPE_CHECKING
 
 from ..languages import LANGUAGES
+from ..metrics.statistics import Estimate
 from .bundled import Picture
-from .rates import Rate
 from .trials import Part, Trial
 
 if TYPE_CHECKING:
@@ -110,7 +110,7 @@ def verdict(trial: Trial) -> str:
     """In a word or two, how a trial went."""
     if trial.task == "no_match":
         return "a match is claimed, wrongly" if trial.confident else "nothing here matches well"
-    rank = trial.outcome.rank
+    rank = trial.rank
     return f"{_PLACES[rank - 1]} hit is right" if rank else "not among the first five"
 
 
@@ -180,7 +180,7 @@ def _measures(report: DemoReport) -> str:
     )
 
 
-def _rates_table(title: str, rows: Mapping[str, Mapping[int, Rate]]) -> str:
+def _rates_table(title: str, rows: Mapping[str, Mapping[int, Estimate]]) -> str:
     body = []
     for name, rates in rows.items():
         label = (
@@ -191,7 +191,7 @@ def _rates_table(title: str, rows: Mapping[str, Mapping[int, Rate]]) -> str:
             f"<small>{_percent(rate.low)} to {_percent(rate.high)}</small></td>"
             for rate in rates.values()
         )
-        chance = ", ".join(f"{100 * rate.chance:.1f} %" for rate in rates.values())
+        chance = ", ".join(f"{100 * (rate.chance or 0.0):.1f} %" for rate in rates.values())
         body.append(f"<tr><td>{label}</td><td>{rates[1].n}</td>{cells}<td><small>{chance}</small></td></tr>")
     head = "<tr><th></th><th>queries</th><th>hit rate @1</th><th>hit rate @5</th><th>by chance</th></tr>"
     return f'<div class="wide"><table><caption>{title}</caption>{head}{"".join(body)}</table></div>'

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from ..languages import LANGUAGES
-from .rates import Rate
+from ..metrics.statistics import Estimate
 from .trials import Part, Trial
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def print_json(report: DemoReport) -> None:
                         {"picture": hit.path.name, "caption": _caption(trial, i), "right": trial.right[i]}
                         for i, hit in enumerate(trial.hits)
                     ],
-                    "right": (not trial.confident) if trial.task == "no_match" else trial.outcome.rank == 1,
+                    "right": (not trial.confident) if trial.task == "no_match" else trial.rank == 1,
                     "confident": trial.confident,
                 }
             )
@@ -135,16 +135,16 @@ def summary(report: DemoReport) -> dict[str, Any]:
     }
 
 
-def _rates(row: Mapping[int, Rate]) -> dict[str, Any]:
+def _rates(row: Mapping[int, Estimate]) -> dict[str, Any]:
     values: dict[str, Any] = {"n": next(iter(row.values())).n}
     for k, rate in row.items():
         values[f"hit_rate@{k}"] = round(rate.value, 4)
         values[f"hit_rate@{k}_interval"] = _interval(rate)
-        values[f"chance@{k}"] = round(rate.chance, 4)
+        values[f"chance@{k}"] = round(rate.chance or 0.0, 4)
     return values
 
 
-def _interval(rate: Rate) -> list[float]:
+def _interval(rate: Estimate) -> list[float]:
     return [round(rate.low, 4), round(rate.high, 4)]
 
 
@@ -182,19 +182,19 @@ def _isolated(text: str) -> str:
 def _verdict(trial: Trial) -> str:
     if trial.task == "no_match":
         return "✗ claims a match" if trial.confident else "✓ says no match"
-    return f"✓ {trial.outcome.rank}" if trial.outcome.rank else "✗"
+    return f"✓ {trial.rank}" if trial.rank else "✗"
 
 
-def _add_rates(table: Any, task: str, rows: Mapping[str, Mapping[int, Rate]]) -> None:
+def _add_rates(table: Any, task: str, rows: Mapping[str, Mapping[int, Estimate]]) -> None:
     for number, (language, row) in enumerate(rows.items()):
         cells = [
             f"{100 * rate.value:5.1f} %  ({100 * rate.low:.0f} to {100 * rate.high:.0f})"
             for rate in row.values()
         ]
-        chance = ", ".join(f"{100 * rate.chance:.1f} %" for rate in row.values())
+        chance = ", ".join(f"{100 * (rate.chance or 0.0):.1f} %" for rate in row.values())
         table.add_row("" if number else task, language, str(row[1].n), *cells, chance)
     table.add_section()
 
 
-def _share(rate: Rate) -> str:
+def _share(rate: Estimate) -> str:
     return f"{100 * rate.value:.0f} % ({100 * rate.low:.0f} to {100 * rate.high:.0f})"

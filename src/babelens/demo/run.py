@@ -13,10 +13,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ..errors import BabelensError
 from ..languages import LANGUAGES
+from ..metrics.statistics import Estimate, auc
 from .bundled import Gallery, load_gallery
-from .rates import Rate, hit_rate, separation, share
+from .rates import hit_rate, share
 from .trials import Examiner, K, Trial
 
 if TYPE_CHECKING:
@@ -37,8 +41,8 @@ class NoMatch:
     ``separation`` is the probability that a caption with a picture gets more confidence than an absent thing.
     """
 
-    refused: Rate
-    refused_wrongly: Rate
+    refused: Estimate
+    refused_wrongly: Estimate
     separation: float
 
 
@@ -53,11 +57,11 @@ class DemoReport:
     version: str
     pictures: int
     seconds: float
-    text_to_image: Mapping[str, Mapping[int, Rate]]
-    by_things: Mapping[int, Mapping[int, Rate]]
-    image_to_text: Mapping[str, Mapping[int, Rate]]
-    image_to_image: Mapping[int, Rate]
-    combined: Mapping[str, Mapping[int, Rate]]
+    text_to_image: Mapping[str, Mapping[int, Estimate]]
+    by_things: Mapping[int, Mapping[int, Estimate]]
+    image_to_text: Mapping[str, Mapping[int, Estimate]]
+    image_to_image: Mapping[int, Estimate]
+    combined: Mapping[str, Mapping[int, Estimate]]
     no_match: NoMatch
     samples: Mapping[str, Sequence[Trial]]
     contact_sheet: Path
@@ -174,11 +178,10 @@ def _report(
     for trial in trials:
         tasks.setdefault(trial.task, []).append(trial)
 
-    def rates(chosen: Sequence[Trial], corpus: int) -> dict[int, Rate]:
-        outcomes = [trial.outcome for trial in chosen]
-        return {k: hit_rate(outcomes, k, corpus=corpus) for k in _RATES_AT}
+    def rates(chosen: Sequence[Trial], corpus: int) -> dict[int, Estimate]:
+        return {k: hit_rate(chosen, k, corpus=corpus) for k in _RATES_AT}
 
-    def by_language(task: str) -> dict[str, dict[int, Rate]]:
+    def by_language(task: str) -> dict[str, dict[int, Estimate]]:
         return {
             language: rates([trial for trial in tasks[task] if trial.language == language], n)
             for language in LANGUAGES
@@ -186,7 +189,7 @@ def _report(
 
     size = {text: len(p.things) for p in gallery.pictures for text in p.captions.values()}
 
-    def by_things(asked: Sequence[Trial]) -> dict[int, dict[int, Rate]]:
+    def by_things(asked: Sequence[Trial]) -> dict[int, dict[int, Estimate]]:
         sizes = [size[trial.query[0].text or ""] for trial in asked]
         return {
             count: rates([trial for trial, s in zip(asked, sizes, strict=True) if s == count], n)
@@ -208,9 +211,9 @@ def _report(
             "Picture minus words": rates(tasks["combined_minus"], n - 1),
         },
         no_match=NoMatch(
-            share(sum(not trial.confident for trial in absent), len(absent), chance_level=0.0),
-            share(sum(not trial.confident for trial in asked), len(asked), chance_level=0.0),
-            separation(_confidences(asked), _confidences(absent)),
+            share(absent, lambda trial: not trial.confident),
+            share(asked, lambda trial: not trial.confident),
+            auc(_confidences(asked), _confidences(absent)),
         ),
         samples=_samples(tasks),
         contact_sheet=folder / _SHEET,
@@ -218,8 +221,8 @@ def _report(
     )
 
 
-def _confidences(trials: Sequence[Trial]) -> list[float]:
-    return [trial.confidence for trial in trials if trial.confidence is not None]
+def _confidences(trials: Sequence[Trial]) -> NDArray[np.float64]:
+    return np.array([trial.confidence for trial in trials if trial.confidence is not None])
 
 
 def _samples(tasks: Mapping[str, Sequence[Trial]]) -> dict[str, list[Trial]]:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from ..languages import LANGUAGES
 from .bundled import Gallery, Picture
-from .rates import Outcome
 
 if TYPE_CHECKING:
     from ..collection import Collection
@@ -31,7 +30,8 @@ class Part:
 class Trial:
     """A query and what came back. ``hits`` are pictures, or for image→text the pictures whose captions were found.
 
-    ``right`` says of each hit whether it is a true answer; ``positives`` counts the true answers there are.
+    ``right`` says of each hit whether it is a true answer; ``positives`` counts the true answers there are. ``about``
+    names the picture or thing asked about: trials about the same one are not independent.
     """
 
     task: str
@@ -40,14 +40,14 @@ class Trial:
     hits: tuple[Picture, ...]
     right: tuple[bool, ...]
     positives: int
+    about: str
     confident: bool = True
     confidence: float | None = None
 
     @property
-    def outcome(self) -> Outcome:
-        return Outcome(
-            next((rank for rank, right in enumerate(self.right, 1) if right), None), self.positives
-        )
+    def rank(self) -> int | None:
+        """The place of the first right hit, from 1."""
+        return next((rank for rank, right in enumerate(self.right, 1) if right), None)
 
 
 class Examiner:
@@ -70,7 +70,7 @@ class Examiner:
         for language in LANGUAGES:
             for picture in self._gallery.pictures:
                 parts = (Part(picture.captions[language]),)
-                yield self._search("text_to_image", language, parts, right[picture])
+                yield self._search("text_to_image", language, parts, right[picture], picture.path.name)
 
     def image_to_text(self) -> Iterator[Trial]:
         """Every picture, with captions wanted in every language. A caption is right when it is true of the picture."""
@@ -83,7 +83,14 @@ class Examiner:
             for picture in self._gallery.pictures:
                 found = self._collection.captions(self._ids[picture], language=language, k=K)
                 hits = tuple(self._pictures[caption.text.item_id] for caption in found)
-                yield _judged("image_to_text", language, (Part(picture=picture),), hits, right[picture])
+                yield _judged(
+                    "image_to_text",
+                    language,
+                    (Part(picture=picture),),
+                    hits,
+                    right[picture],
+                    picture.path.name,
+                )
 
     def image_to_image(self) -> Iterator[Trial]:
         """Every picture. Another picture that shares a thing with it is right."""
@@ -91,7 +98,7 @@ class Examiner:
             hits = self._others(self._collection.similar(self._ids[picture], k=K + 1), picture)
             others = (other for other in self._gallery.pictures if other is not picture)
             alike = frozenset(other for other in others if other.things & picture.things)
-            yield _judged("image_to_image", "", (Part(picture=picture),), hits, alike)
+            yield _judged("image_to_image", "", (Part(picture=picture),), hits, alike, picture.path.name)
 
     def combined(self) -> Iterator[Trial]:
         """A picture and words, from every scene of two things; languages take turns.
@@ -109,22 +116,24 @@ class Examiner:
             both = self._showing(scene.things)
             if kept in alone:
                 parts = (Part(picture=alone[kept]), Part(name))
-                yield self._search("combined_plus", language, parts, both)
+                yield self._search("combined_plus", language, parts, both, scene.path.name)
             without = self._showing(frozenset({kept})) - both
             parts = (Part(picture=scene), Part(name, minus=True))
-            yield self._search("combined_minus", language, parts, without)
+            yield self._search("combined_minus", language, parts, without, scene.path.name)
 
     def no_match(self) -> Iterator[Trial]:
         """Names of things that no picture shows. No hit is right; saying that nothing matches is."""
         for language in LANGUAGES:
-            for names in self._gallery.absent.values():
-                yield self._search("no_match", language, (Part(names[language]),), frozenset())
+            for thing, names in self._gallery.absent.items():
+                yield self._search("no_match", language, (Part(names[language]),), frozenset(), thing)
 
     def _showing(self, things: frozenset[str]) -> frozenset[Picture]:
         """The pictures that show all of ``things``, perhaps among others."""
         return frozenset(picture for picture in self._gallery.pictures if things <= picture.things)
 
-    def _search(self, task: str, language: str, parts: tuple[Part, ...], right: frozenset[Picture]) -> Trial:
+    def _search(
+        self, task: str, language: str, parts: tuple[Part, ...], right: frozenset[Picture], about: str
+    ) -> Trial:
         words = [part.text for part in parts if part.text and not part.minus]
         picture = next((part.picture for part in parts if part.picture), None)
         result = self._collection.search(
@@ -135,7 +144,7 @@ class Examiner:
             k=K + (picture is not None),
             mode="vector",
         )
-        return _judged(task, language, parts, self._others(result, picture), right, result)
+        return _judged(task, language, parts, self._others(result, picture), right, about, result)
 
     def _others(self, result: SearchResult, asked_with: Picture | None) -> tuple[Picture, ...]:
         """The hits without the picture that was part of the query."""
@@ -149,6 +158,7 @@ def _judged(
     parts: tuple[Part, ...],
     hits: tuple[Picture, ...],
     right: frozenset[Picture],
+    about: str,
     result: SearchResult | None = None,
 ) -> Trial:
     return Trial(
@@ -158,6 +168,7 @@ def _judged(
         hits,
         tuple(hit in right for hit in hits),
         len(right),
+        about,
         result.confident if result else True,
         result.confidence if result else None,
     )

@@ -63,6 +63,7 @@ class Bootstrap:
         self._names, self._group = np.unique(np.asarray(groups), return_inverse=True)
         self._resamples = resamples
         self._seed = seed
+        self._kept: Values | None = None
 
     def __len__(self) -> int:
         """How many queries there are."""
@@ -107,30 +108,42 @@ class Bootstrap:
         values = self._checked(values)
         order = np.argsort(values, kind="stable")
 
-        def of(weights: Values) -> float:
-            total = np.cumsum(weights[order])
-            return float(values[order][np.searchsorted(total, total[-1] / 2)])
+        def of(weights: Values) -> Values:
+            total = np.cumsum(weights[:, order], axis=1)
+            return np.asarray(values[order][(total < total[:, -1:] / 2).sum(axis=1)])
 
         low, high = _interval(self._each(of))
         return Estimate(
             len(values), float(np.median(values)) if len(values) else float("nan"), low, high, chance
         )
 
-    def auc(self, higher: NDArray[Any], lower: NDArray[Any]) -> Estimate:
-        """The area under the ROC curve of two scores of each query. Shape: (n,), (n,)."""
+    def auc(
+        self, higher: NDArray[Any], lower: NDArray[Any], *, among: NDArray[np.bool_] | None = None
+    ) -> Estimate:
+        """The area under the ROC curve of two scores of each query. Shape: (n,), (n,).
+
+        ``among`` (n,) says whose ``higher`` counts; all by default.
+        """
         higher, lower = self._checked(higher), self._checked(lower)
+        counted = np.ones(len(higher)) if among is None else among.astype(np.float64)
         _, place = np.unique(np.concatenate([higher, lower]), return_inverse=True)
         above, below = place[: len(higher)], place[len(higher) :]
         size = int(place.max()) + 1 if len(place) else 0
 
-        def of(weights: Values) -> float:
-            return _area(
-                np.bincount(above, weights=weights, minlength=size).astype(np.float64),
-                np.bincount(below, weights=weights, minlength=size).astype(np.float64),
+        def of(weights: Values) -> Values:
+            pairs = zip(weights * counted, weights, strict=True)
+            return np.array(
+                [
+                    _area(
+                        np.bincount(above, weights=high, minlength=size),
+                        np.bincount(below, weights=low, minlength=size),
+                    )
+                    for high, low in pairs
+                ]
             )
 
         low, high = _interval(self._each(of))
-        return Estimate(len(higher), auc(higher, lower), low, high, 0.5)
+        return Estimate(len(higher), auc(higher[counted > 0], lower), low, high, 0.5)
 
     def difference(self, before: NDArray[Any], after: NDArray[Any]) -> Difference:
         """How much higher ``after`` is, query by query. Shape: (n,), (n,).
@@ -157,16 +170,28 @@ class Bootstrap:
         """How often each group is drawn, some resamples at a time. Shape: parts of (resamples, groups)."""
         if not self.groups:
             return
+        if self._kept is not None:
+            yield self._kept
+            return
         random = np.random.default_rng(self._seed)
         for rows in _rows(self._resamples, self.groups):
             drawn = random.integers(0, self.groups, size=(rows, self.groups))
             drawn += np.arange(rows)[:, None] * self.groups
-            weights = np.bincount(drawn.ravel(), minlength=rows * self.groups)
-            yield weights.reshape(rows, self.groups).astype(np.float64)
+            counts = np.bincount(drawn.ravel(), minlength=rows * self.groups)
+            weights = counts.reshape(rows, self.groups).astype(np.float64)
+            if rows == self._resamples:  # all of them in one block: small enough to keep
+                self._kept = weights
+            yield weights
 
-    def _each(self, of: Callable[[Values], float]) -> Values:
-        """``of`` each resample's weights of queries. Shape: (resamples,)."""
-        return np.array([of(row[self._group]) for weights in self._weights() for row in weights])
+    def _each(self, of: Callable[[Values], Values]) -> Values:
+        """``of`` the weights of queries, some resamples at a time. Shape: (resamples,)."""
+        parts = [np.empty(0)]
+        for weights in self._weights():
+            start = 0
+            for rows in _rows(len(weights), len(self)):
+                parts.append(of(weights[start : start + rows, self._group]))
+                start += rows
+        return np.concatenate(parts)
 
     def _checked(self, values: NDArray[Any]) -> Values:
         result = np.asarray(values, dtype=np.float64)
@@ -185,8 +210,7 @@ def auc(higher: NDArray[Any], lower: NDArray[Any]) -> float:
     _, place = np.unique(np.concatenate([higher, lower]), return_inverse=True)
     size = int(place.max()) + 1
     return _area(
-        np.bincount(place[: len(higher)], minlength=size).astype(np.float64),
-        np.bincount(place[len(higher) :], minlength=size).astype(np.float64),
+        np.bincount(place[: len(higher)], minlength=size), np.bincount(place[len(higher) :], minlength=size)
     )
 
 
@@ -197,6 +221,10 @@ class Roc:
     thresholds: Values
     true_positives: Values
     false_positives: Values
+
+    def false_at(self, true: NDArray[Any]) -> Values:
+        """The lowest share of false positives with at least such shares of true ones. Shape: (m,) -> (m,)."""
+        return np.asarray(self.false_positives[np.searchsorted(self.true_positives, true - 1e-12)])
 
 
 def roc(higher: NDArray[Any], lower: NDArray[Any]) -> Roc:
@@ -212,10 +240,10 @@ def roc(higher: NDArray[Any], lower: NDArray[Any]) -> Roc:
     )
 
 
-def _area(above: Values, below: Values) -> float:
+def _area(above: NDArray[Any], below: NDArray[Any]) -> float:
     """Of counts at the same ascending values: Σ above · (below under it + half of below at it)."""
     under = np.cumsum(below) - below
-    total = above.sum() * below.sum()
+    total = float(above.sum()) * float(below.sum())
     return float((above * (under + below / 2)).sum() / total) if total else 0.5
 
 

@@ -1,4 +1,4 @@
-"""Weights from a model hub, through `huggingface_hub` and its cache: fetched once, verified, found again offline.
+"""Weights and data sets from a hub, through `huggingface_hub` and its cache: fetched once, verified, kept for later.
 
 Its own conventions hold: ``HF_HOME`` and ``HF_HUB_CACHE`` (where), ``HF_ENDPOINT`` (from whom), ``HF_TOKEN`` (as whom)
 and ``HF_HUB_OFFLINE``.
@@ -12,10 +12,10 @@ import logging
 import os
 import re
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Literal
 
 from ..errors import WeightsUnavailableError
 from ..types import Progress
@@ -27,10 +27,19 @@ REPOSITORY: Final = re.compile(r"[A-Za-z0-9][\w.-]*/[\w.-]+")
 _TIMEOUT: Final = (4.0, 10.0, 10.0, 10.0)
 _CHUNK: Final = 1 << 20
 _SHA256, _SHA1 = 64, 40  # hex digits
+# From here on a file's download is worth going on with: the library writes what arrives in pieces of ten megabytes.
+_LARGE: Final = 16 << 20
+
+RepositoryType = Literal["model", "dataset"]
 
 
 def cached(
-    repo: str, *, revision: str = "", files: Sequence[str], cache_dir: Path | None = None
+    repo: str,
+    *,
+    revision: str = "",
+    files: Sequence[str],
+    cache_dir: Path | None = None,
+    repo_type: RepositoryType = "model",
 ) -> Path | None:
     """The folder that holds all of ``files`` but the optional ones, or None when one is not on this machine.
 
@@ -42,7 +51,9 @@ def cached(
         if file.endswith("?"):
             continue
         for name in file.split("|"):
-            path = hub.try_to_load_from_cache(repo, name, cache_dir=cache_dir, revision=revision or None)
+            path = hub.try_to_load_from_cache(
+                repo, name, cache_dir=cache_dir, revision=revision or None, repo_type=repo_type
+            )
             if isinstance(path, str):
                 folder = _folder_of(path, name)
                 break
@@ -59,6 +70,7 @@ def fetch(
     progress: Progress | None = None,
     endpoint: str | None = None,
     cache_dir: Path | None = None,
+    repo_type: RepositoryType = "model",
 ) -> Path:
     """The folder that holds ``files`` of a repository; what is not on this machine is fetched and verified.
 
@@ -66,7 +78,7 @@ def fetch(
     An interrupted download goes on where it stopped. ``progress`` hears bytes. Raises
     :class:`WeightsUnavailableError` that says what was tried and what to do.
     """
-    folder = cached(repo, revision=revision, files=files, cache_dir=cache_dir)
+    folder = cached(repo, revision=revision, files=files, cache_dir=cache_dir, repo_type=repo_type)
     if folder is not None:
         return folder
     hub = _import_hub()
@@ -74,12 +86,12 @@ def fetch(
     with _explained(repo, revision):
         # Optional files first: when the others are here, nobody needs to ask for these again.
         plans = [
-            _plan(repo, file, revision or None, endpoint)
+            _plan(repo, file, revision or None, endpoint, repo_type)
             for file in sorted(files, key=lambda file: file[-1] != "?")
         ]
         due = [plan for plan in plans if plan is not None]
         store = Path(cache_dir or hub.constants.HF_HUB_CACHE) / hub.file_download.repo_folder_name(
-            repo_id=repo, repo_type="model"
+            repo_id=repo, repo_type=repo_type
         )
         meter = _Meter(sum(plan.size for plan in due if not plan.blob(store).exists()), progress)
         for plan in due:
@@ -89,6 +101,7 @@ def fetch(
             path = hub.hf_hub_download(
                 repo,
                 plan.file,
+                repo_type=repo_type,
                 revision=revision or None,
                 endpoint=endpoint,
                 cache_dir=cache_dir,
@@ -96,6 +109,56 @@ def fetch(
             )
             folder = _folder_of(path, plan.file)
     assert folder is not None
+    return folder
+
+
+def fetch_dataset(
+    repo: str,
+    *,
+    revision: str = "",
+    progress: Progress | None = None,
+    endpoint: str | None = None,
+    cache_dir: Path | None = None,
+) -> Path:
+    """The folder that holds all files of a data set's repository; what is not on this machine is fetched and verified.
+
+    As :func:`fetch`, it asks nobody when all is here. ``progress`` hears bytes of large files, then files that were
+    checked. Raises :class:`WeightsUnavailableError`.
+    """
+    hub = _import_hub()
+    where = {
+        "repo_type": "dataset",
+        "revision": revision or None,
+        "endpoint": endpoint,
+        "cache_dir": cache_dir,
+    }
+    with _explained(repo, revision):
+        with suppress(hub.errors.LocalEntryNotFoundError):  # or not complete
+            return Path(hub.snapshot_download(repo, **where, local_files_only=True))
+        api = hub.HfApi(endpoint=endpoint)
+        # Asked once, without the library's patience, as for models.
+        commit = api.dataset_info(repo, revision=revision or None, timeout=_TIMEOUT[1]).sha
+        tree = api.list_repo_tree(repo, repo_type="dataset", revision=commit, recursive=True)
+        sizes = {entry.path: entry.size for entry in tree if hasattr(entry, "size")}
+        large = [name for name, size in sizes.items() if size >= _LARGE]
+        if large:
+            fetch(
+                repo,
+                revision=commit,
+                files=large,
+                progress=progress,
+                endpoint=endpoint,
+                cache_dir=cache_dir,
+                repo_type="dataset",
+            )
+        # The others come several at a time: there may be thousands, one for each picture.
+        folder = Path(hub.snapshot_download(repo, **where, tqdm_class=_Meter(0, None).bar()))
+        for done, name in enumerate(sizes, start=1):
+            # The cache names content by its hash. Where it cannot link to it, nothing is left to compare with.
+            content = (folder / name).resolve()
+            _verify(content, content.name, f"{name} of {repo}")
+            if progress is not None:
+                progress(done, len(sizes), "files checked")
     return folder
 
 
@@ -113,7 +176,9 @@ class _Plan:
         return store / "blobs" / self.etag
 
 
-def _plan(repo: str, file: str, revision: str | None, endpoint: str | None) -> _Plan | None:
+def _plan(
+    repo: str, file: str, revision: str | None, endpoint: str | None, repo_type: RepositoryType
+) -> _Plan | None:
     """None for an optional file that the repository does not have."""
     from huggingface_hub import get_hf_file_metadata, hf_hub_url
     from huggingface_hub.errors import RemoteEntryNotFoundError
@@ -123,7 +188,7 @@ def _plan(repo: str, file: str, revision: str | None, endpoint: str | None) -> _
         try:
             # Asked once, without the library's patience: a machine without a network should learn it in seconds.
             about = get_hf_file_metadata(
-                hf_hub_url(repo, name, revision=revision, endpoint=endpoint),
+                hf_hub_url(repo, name, repo_type=repo_type, revision=revision, endpoint=endpoint),
                 timeout=_TIMEOUT,
                 endpoint=endpoint,
             )
@@ -132,7 +197,7 @@ def _plan(repo: str, file: str, revision: str | None, endpoint: str | None) -> _
                 raise
         else:
             # Not where the hub sends us on to: what lies there is another host's, and must not see the user's token.
-            url = hf_hub_url(repo, name, revision=about.commit_hash, endpoint=endpoint)
+            url = hf_hub_url(repo, name, repo_type=repo_type, revision=about.commit_hash, endpoint=endpoint)
             return _Plan(repo, name, about.etag, about.size or 0, url)
     return None
 
@@ -164,7 +229,7 @@ def _download(plan: _Plan, store: Path, meter: _Meter) -> None:
                 displayed_filename=plan.file,
                 tqdm_class=meter.bar(),
             )
-        _verify(partial, plan)
+        _verify(partial, plan.etag, f"{plan.file} of {plan.repo}")
         os.replace(partial, blob)
 
 
@@ -194,6 +259,7 @@ def _import_hub() -> Any:
     logging.getLogger("huggingface_hub").setLevel(logging.ERROR)
     import huggingface_hub
     import huggingface_hub.constants
+    import huggingface_hub.errors
     import huggingface_hub.file_download
 
     return huggingface_hub
@@ -245,25 +311,25 @@ class _Meter:
 # -- verification --------------------------------------------------------------------------------------------
 
 
-def _verify(arrived: Path, plan: _Plan) -> None:
+def _verify(arrived: Path, expected: str, what: str) -> None:
     """Compares content with the hash that the hub named it by: SHA-256 of large files, git's SHA-1 of small ones.
 
     Content that is not what was asked for is removed, so that the next try fetches it again.
     """
-    if len(plan.etag) == _SHA256:
+    if len(expected) == _SHA256:
         seen = hashlib.sha256()
-    elif len(plan.etag) == _SHA1:
+    elif len(expected) == _SHA1:
         seen = hashlib.sha1(b"blob %d\0" % arrived.stat().st_size)
     else:  # not a hash: a hub that names its files otherwise
         return
     with arrived.open("rb") as stream:
         while chunk := stream.read(_CHUNK):
             seen.update(chunk)
-    if seen.hexdigest() != plan.etag:
+    if seen.hexdigest() != expected:
         arrived.unlink()
         raise WeightsUnavailableError(
-            f"{plan.file} of {plan.repo} arrived damaged and was removed: its hash is {seen.hexdigest()[:12]}…, not "
-            f"{plan.etag[:12]}… as the hub says.",
+            f"{what} arrived damaged and was removed: its hash is {seen.hexdigest()[:12]}…, not "
+            f"{expected[:12]}… as the hub says.",
             hint="Run the command again; if it happens again, something between you and the hub changes files.",
         )
 

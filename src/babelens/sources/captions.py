@@ -5,7 +5,6 @@ A data set file is recognised by what it holds. All formats stream, except JSON 
 
 from __future__ import annotations
 
-import csv
 import itertools
 import json
 import os
@@ -13,37 +12,21 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from ..errors import MalformedDataError, UnknownLanguageError, UnreadableFileError
+from ..errors import MalformedDataError, UnreadableFileError
 from ..languages import LANGUAGES, get_language, main_script
 from .images import looks_like_picture
+from .json_records import json_document, json_lines
+from .records import KNOWN_FORMATS, OnError, Record
+from .tables import is_token_line, table, token_lines
+from .xtd10 import is_names_file, read_xtd10
 
 UNKNOWN_LANGUAGE: Final = "und"  # BCP 47's own word for it
 
 _CAPTION_FILES: Final = frozenset({".jsonl", ".ndjson", ".json", ".csv", ".tsv", ".txt", ".token"})
-_FORMATS: Final = (
-    'Known are JSON lines ({"image": "a.jpg", "captions": ["…"], "language": "en"}), CSV with a header\n'
-    "(filename,caption_en,caption_es,…), Flickr8k's token and captions files, and COCO captions JSON."
-)
-_IMAGE_KEYS: Final = (
-    "image",
-    "file_name",
-    "filename",
-    "image_path",
-    "filepath",
-    "image_name",
-    "path",
-    "file",
-)
-_CAPTION_KEY: Final = re.compile(
-    r"(?:captions?|texts?|titles?|alt(?:_text)?|descriptions?|sentences?|comments?)(?:[_ -]([a-z-]+))?(?:[_ ]?\d+)?"
-)
-_TOKEN_LINE: Final = re.compile(r"([^\t]+?)#\w+\t(.*)")
 _SCRIPT_TELLS: Final = {"Deva": "hi", "Arab": "ar", "Hira": "ja", "Kana": "ja", "Hani": "ja"}
 _SIDECAR_BYTES: Final = 1 << 20
-
-OnError = Callable[[MalformedDataError], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,18 +68,33 @@ def read_captions(
     """
     if language is not None:
         language = get_language(language).tag
+    for image, group in itertools.groupby(read_records(path, on_error=on_error), key=lambda row: row.image):
+        first, *more = group
+        texts = itertools.chain(first.texts, *(row.texts for row in more))
+        captions = dict.fromkeys(
+            caption for said, body in texts for caption in _captions([body], said, language)
+        )
+        yield CaptionedImage(image, tuple(captions), first.line)
+
+
+def read_records(path: str | Path, *, on_error: OnError | None = None) -> Iterator[Record]:
+    """The records of a data set file as they stand there; errors as in :func:`read_captions`."""
+    report = on_error or _raise
     try:
         with Path(path).open("rb") as file:
+            if is_names_file(path):
+                yield from read_xtd10(path, report)
+                return
             head = file.read(1 << 16)
             file.seek(0)
-            report = on_error or _raise
-            rows = _reader(path, head)(path, file, language, report)
-            for _, group in itertools.groupby(rows, key=lambda row: row.image):
-                first, *more = group
-                captions = dict.fromkeys(itertools.chain(first.captions, *(row.captions for row in more)))
-                yield CaptionedImage(first.image, tuple(captions), first.line)
+            yield from _reader(path, head)(path, file, report)
     except OSError as error:
         raise UnreadableFileError(path, f"cannot be read: {error.strerror}") from error
+
+
+def clean_caption(body: str) -> str:
+    """A caption on one line, without what cannot be kept: lone surrogates and NUL, which JSON can write."""
+    return " ".join(body.replace("\0", " ").encode("utf-8", errors="replace").decode().split())
 
 
 def read_sidecar(
@@ -137,7 +135,7 @@ def filename_caption(path: str | Path, *, default: str | None = None) -> Written
     if not any(any(map(str.isalpha, word)) for word in words):
         return None
     body = " ".join(words)
-    return WrittenCaption(body, _language_of(body, default))
+    return WrittenCaption(body, language_of(body, default))
 
 
 _MADE_UP: Final = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}|whatsapp", re.IGNORECASE)
@@ -214,7 +212,7 @@ class Locator:
         return self._names.get(os.path.basename(image))
 
 
-_Reader = Callable[[str | Path, Iterable[bytes], str | None, OnError], Iterator[CaptionedImage]]
+_Reader = Callable[[str | Path, Iterable[bytes], OnError], Iterator[Record]]
 
 
 def _reader(path: str | Path, head: bytes) -> _Reader:
@@ -222,18 +220,16 @@ def _reader(path: str | Path, head: bytes) -> _Reader:
     text = head.decode("utf-8-sig", errors="replace").lstrip()
     first = text.split("\n", 1)[0]
     if not text:
-        raise UnreadableFileError(path, "empty file", hint=_FORMATS)
+        raise UnreadableFileError(path, "empty file", hint=KNOWN_FORMATS)
     if text[0] == "[" or (text[0] == "{" and not _is_json(first)):
         # A record broken on its first line is still JSON lines if the name or the second line says so.
         lines = os.path.splitext(path)[1].lower() in (".jsonl", ".ndjson")
-        return _json_lines if lines else _json_document
+        return json_lines if lines else json_document
     if text[0] == "{":
-        return _json_document if _is_document(first) else _json_lines
+        return json_document if _is_document(first) else json_lines
     if os.path.splitext(path)[1].lower() in (".jsonl", ".ndjson"):
-        return _json_lines
-    if _TOKEN_LINE.match(first):
-        return _token_lines
-    return _table
+        return json_lines
+    return token_lines if is_token_line(first) else table
 
 
 def _is_json(line: str) -> bool:
@@ -252,172 +248,14 @@ def _raise(error: MalformedDataError) -> None:
     raise error
 
 
-def _json_lines(
-    path: str | Path, file: Iterable[bytes], language: str | None, report: OnError
-) -> Iterator[CaptionedImage]:
-    for number, raw in enumerate(file, start=1):
-        try:
-            text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-            if text:
-                yield _from_record(json.loads(text), language, number)
-        except UnicodeDecodeError:
-            report(MalformedDataError(path, number, "not UTF-8 text"))
-        except json.JSONDecodeError as error:
-            report(MalformedDataError(path, number, f"not JSON: {error.msg} at column {error.colno}"))
-        except RecursionError:
-            report(MalformedDataError(path, number, "not JSON: nested too deeply"))
-        except ValueError as error:
-            report(MalformedDataError(path, number, str(error)))
-
-
-def _json_document(
-    path: str | Path, file: Iterable[bytes], language: str | None, report: OnError
-) -> Iterator[CaptionedImage]:
-    """COCO (``images`` and ``annotations``), Karpathy's splits (``images`` with ``sentences``), or plain records."""
-    try:
-        document = json.loads(b"".join(file).decode("utf-8-sig"))
-    except json.JSONDecodeError as error:
-        raise MalformedDataError(path, error.lineno, f"not JSON: {error.msg}") from error
-    except (UnicodeDecodeError, RecursionError) as error:
-        raise MalformedDataError(path, 1, "not JSON in UTF-8") from error
-    records = document if isinstance(document, list) else _coco_records(path, document)
-    for number, record in enumerate(records, start=1):
-        try:
-            yield _from_record(record, language, number)
-        except ValueError as error:
-            report(MalformedDataError(path, 1, f"record {number}: {error}"))
-
-
-def _coco_records(path: str | Path, document: Any) -> Iterator[Mapping[str, Any]]:
-    images = document.get("images") if isinstance(document, dict) else None
-    if not isinstance(images, list):
-        raise UnreadableFileError(path, "not a captions file that Babelens knows", hint=_FORMATS)
-    bodies: dict[Any, list[Any]] = {}
-    for note in document.get("annotations") or []:
-        if isinstance(note, dict) and "caption" in note:
-            bodies.setdefault(note.get("image_id"), []).append(note["caption"])
-    for image in images:
-        if not isinstance(image, dict):
-            yield {}
-            continue
-        sentences = [row.get("raw") for row in image.get("sentences") or [] if isinstance(row, dict)]
-        name = image.get("file_name") or image.get("filename")
-        if isinstance(name, str) and isinstance(image.get("filepath"), str):
-            name = f"{image['filepath']}/{name}"
-        yield {"image": name, "captions": bodies.get(image.get("id"), []) + sentences}
-
-
-def _from_record(record: object, language: str | None, line: int) -> CaptionedImage:
-    """One picture of a JSON file. Raises ``ValueError`` with what is wrong."""
-    if not isinstance(record, dict):
-        raise ValueError("not an object with a picture and captions")
-    image = next(
-        (record[key] for key in _IMAGE_KEYS if isinstance(record.get(key), str) and record[key]), None
-    )
-    if image is None:
-        raise ValueError('no picture: the key "image" is missing')
-    said = record.get("language") or record.get("lang")
-    captions: list[WrittenCaption] = []
-    found = False
-    for key, value in record.items():
-        match = _CAPTION_KEY.fullmatch(key.casefold())
-        if not match or value is None:
-            continue
-        tag = _tag_of_column(match[1]) if match[1] else None
-        if match[1] and tag is None:
-            continue
-        found = True
-        by_language = value.items() if isinstance(value, dict) else [(tag or said, value)]
-        for tag, bodies in by_language:
-            bodies = [bodies] if isinstance(bodies, str) else bodies
-            if not isinstance(bodies, list) or not all(isinstance(body, str) for body in bodies):
-                raise ValueError(f"{key!r} holds something else than texts")
-            captions += _captions(bodies, _explicit(tag), language)
-    if not found:
-        raise ValueError('no captions: the key "captions" is missing')
-    return CaptionedImage(image, tuple(captions), line)
-
-
-def _token_lines(
-    path: str | Path, file: Iterable[bytes], language: str | None, report: OnError
-) -> Iterator[CaptionedImage]:
-    """Flickr8k's ``Flickr8k.token.txt``: ``1000268201_693b08cb0e.jpg#0 <tab> A child in a pink dress``."""
-    for number, raw in enumerate(file, start=1):
-        try:
-            text = raw.decode("utf-8-sig" if number == 1 else "utf-8").strip()
-        except UnicodeDecodeError:
-            report(MalformedDataError(path, number, "not UTF-8 text"))
-            continue
-        if not text:
-            continue
-        if match := _TOKEN_LINE.fullmatch(text):
-            yield CaptionedImage(match[1], tuple(_captions([match[2]], None, language)), number)
-        else:
-            report(MalformedDataError(path, number, "not of the form name.jpg#0 <tab> caption"))
-
-
-def _table(
-    path: str | Path, file: Iterable[bytes], language: str | None, report: OnError
-) -> Iterator[CaptionedImage]:
-    """CSV with a header that names a picture column and caption columns, such as Flickr8k's ``captions.txt``."""
-    lines = (raw.decode("utf-8", errors="surrogateescape") for raw in file)
-    first = next(lines).removeprefix("\ufeff")
-    delimiter = max(",;\t|", key=first.count)
-    rows = csv.reader(itertools.chain([first], lines), delimiter=delimiter)
-    header = [column.strip().casefold() for column in next(rows)]
-    image_column = next((header.index(key) for key in _IMAGE_KEYS if key in header), None)
-    caption_columns: dict[int, str | None] = {}
-    for place, column in enumerate(header):
-        match = _CAPTION_KEY.fullmatch(column)
-        # "caption_en" and "en" are captions; "comment_number", which is no language, is not.
-        tag = _tag_of_column(match[1] if match else column)
-        if tag or (match and not match[1]):
-            caption_columns[place] = tag
-    if image_column is None or not caption_columns:
-        what = "picture" if image_column is None else "caption"
-        raise MalformedDataError(path, 1, f"no {what} column in the header", hint=_FORMATS)
-    language_column = next((header.index(key) for key in ("language", "lang") if key in header), None)
-    last = max(caption_columns)
-    while True:
-        try:
-            row = next(rows)
-        except StopIteration:
-            return
-        except csv.Error as error:
-            report(MalformedDataError(path, rows.line_num, f"not CSV: {error}"))
-            continue
-        if not any(row):
-            continue
-        if len(row) > len(header) and last == len(header) - 1:  # commas in an unquoted last column
-            row[last:] = [delimiter.join(row[last:])]
-        try:
-            if len(row) <= image_column or not row[image_column].strip():
-                raise ValueError("no picture")
-            "".join(row).encode()
-            said = (
-                row[language_column] if language_column is not None and language_column < len(row) else None
-            )
-            captions: list[WrittenCaption] = []
-            for place, tag in caption_columns.items():
-                cell = row[place] if place < len(row) else ""
-                captions += _captions(cell.splitlines(), tag or _explicit(said), language)
-            image = re.sub(r"#\d+\Z", "", row[image_column].strip())
-            yield CaptionedImage(image, tuple(captions), rows.line_num)
-        except UnicodeEncodeError:
-            report(MalformedDataError(path, rows.line_num, "not UTF-8 text"))
-        except ValueError as error:
-            report(MalformedDataError(path, rows.line_num, str(error)))
-
-
 def _captions(bodies: Iterable[str], said: str | None, default: str | None) -> Iterator[WrittenCaption]:
     for body in bodies:
-        # Lone surrogates and NUL can be written in JSON but not in a database.
-        body = " ".join(body.replace("\0", " ").encode("utf-8", errors="replace").decode().split())
+        body = clean_caption(body)
         if body:
-            yield WrittenCaption(body, said or _language_of(body, default))
+            yield WrittenCaption(body, said or language_of(body, default))
 
 
-def _language_of(body: str, default: str | None) -> str:
+def language_of(body: str, default: str | None) -> str:
     """The language nobody stated: three of the eight have a script to themselves, and that is believed first."""
     script = main_script(body)
     told = _SCRIPT_TELLS.get(script or "")
@@ -425,23 +263,3 @@ def _language_of(body: str, default: str | None) -> str:
         return told or UNKNOWN_LANGUAGE
     row = LANGUAGES.get(default)
     return told if told and row and script not in row.scripts else default
-
-
-def _explicit(tag: object) -> str | None:
-    """A language that a file states: of the eight, or any other BCP 47 tag. Raises ``ValueError`` for neither."""
-    if tag is None or tag == "":
-        return None
-    if isinstance(tag, str):
-        try:
-            return get_language(tag).tag
-        except UnknownLanguageError:
-            if re.fullmatch(r"[a-z]{2,3}(?:-[a-z0-9]{2,8})*", tag.strip().casefold()):
-                return tag.strip().casefold()
-    raise ValueError(f"{tag!r} is not a language")
-
-
-def _tag_of_column(column: str | None) -> str | None:
-    try:
-        return get_language(column).tag if column else None
-    except UnknownLanguageError:
-        return None

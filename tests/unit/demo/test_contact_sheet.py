@@ -9,23 +9,24 @@ import pytest
 
 from babelens.demo.bundled import Gallery
 from babelens.demo.contact_sheet import contact_sheet, verdict
-from babelens.demo.rates import Rate
 from babelens.demo.run import DemoReport, NoMatch
 from babelens.demo.trials import Part, Trial
 from babelens.languages import LANGUAGES
+from babelens.metrics.statistics import Estimate
 
-RATES = {1: Rate(7, 0.5, 0.25, 0.75, 0.01), 5: Rate(7, 1.0, 1.0, 1.0, 0.05)}
+RATES = {1: Estimate(7, 0.5, 0.25, 0.75, 0.01), 5: Estimate(7, 1.0, 1.0, 1.0, 0.05)}
 
 
 @pytest.fixture
 def report(gallery: Gallery, tmp_path: Path) -> DemoReport:
     red, blue = gallery.pictures[:2]
     words = [
-        Trial("text_to_image", language, (Part("<b>red & blue"),), (red, blue), (True, False), 1)
+        Trial("text_to_image", language, (Part("<b>red & blue"),), (red, blue), (True, False), 1, "red")
         for language in LANGUAGES
     ]
     texts = [
-        Trial("image_to_text", language, (Part(picture=blue),), (red,), (False,), 1) for language in LANGUAGES
+        Trial("image_to_text", language, (Part(picture=blue),), (red,), (False,), 1, "blue")
+        for language in LANGUAGES
     ]
     return DemoReport(
         encoder="fake<1>",
@@ -41,12 +42,22 @@ def report(gallery: Gallery, tmp_path: Path) -> DemoReport:
         samples={
             "text_to_image": words,
             "image_to_text": texts,
-            "image_to_image": [Trial("image_to_image", "", (Part(picture=red),), (blue,), (False,), 1)],
+            "image_to_image": [
+                Trial("image_to_image", "", (Part(picture=red),), (blue,), (False,), 1, "red")
+            ],
             "combined_plus": [],
             "combined_minus": [
-                Trial("combined_minus", "ar", (Part(picture=red), Part("x", minus=True)), (blue,), (True,), 1)
+                Trial(
+                    "combined_minus",
+                    "ar",
+                    (Part(picture=red), Part("x", minus=True)),
+                    (blue,),
+                    (True,),
+                    1,
+                    "red",
+                )
             ],
-            "no_match": [Trial("no_match", "ja", (Part("y"),), (red,), (False,), 0, confident=False)],
+            "no_match": [Trial("no_match", "ja", (Part("y"),), (red,), (False,), 0, "y", confident=False)],
         },
         contact_sheet=tmp_path / "sheet.html",
         collection=None,

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from babelens.dataset import check, split
+from babelens.dataset import check, read_pictures, split
 from babelens.errors import DatasetError, MalformedDataError, UnreadableFileError
 
 
@@ -24,79 +24,9 @@ def write(path: Path, rows: Sequence[Mapping[str, Any] | str]) -> Path:
     return path
 
 
-def found(report: Any) -> list[tuple[str, str, str]]:
-    return sorted((f.severity, f.kind, f.where.rpartition("/")[2]) for f in report.findings)
-
-
 @pytest.fixture
 def images(tmp_path: Path) -> Path:
     return tmp_path / "images"
-
-
-def test_a_sound_data_set_is_counted_by_language(tmp_path: Path, images: Path) -> None:
-    a, b = picture(images, "a.png", 1), picture(images, "b.png", 2)
-    file = write(
-        tmp_path / "all.jsonl",
-        [
-            {"image": a, "captions": ["one", "two"], "language": "de"},
-            {"image": b, "captions": {"en": ["one"], "hi": ["एक", "दो"]}},
-        ],
-    )
-    seen: list[tuple[int, int | None]] = []
-    report = check([file], progress=lambda done, total: seen.append((done, total)))
-    assert report.ok
-    assert report.findings == ()
-    assert [(s.images, dict(s.captions)) for s in report.splits] == [(2, {"de": 2, "en": 1, "hi": 2})]
-    assert seen == [(1, 2), (2, 2)]
-
-
-def test_every_fault_is_found_where_it_is(tmp_path: Path, images: Path) -> None:
-    names = [picture(images, f"{n}.png", n) for n in range(5)]
-    (images / "broken.png").write_bytes((images / "0.png").read_bytes()[:40])
-    (images / "copy.png").write_bytes((images / "1.png").read_bytes())
-    (images / "twin.png").write_bytes((images / "0.png").read_bytes())
-    train = write(
-        tmp_path / "train.jsonl",
-        [
-            {"image": names[0], "captions": ["A dog", "a  DOG"]},
-            {"image": names[1], "captions": ["a cat", "  "]},
-            '{"image": "images/2.png", "captions": [',
-            {"image": names[2], "captions": [1]},
-            {"image": "images/broken.png", "captions": ["torn"]},
-            {"image": "images/gone.png", "captions": ["lost"]},
-            {"image": names[3], "captions": []},
-            {"image": names[3], "captions": {"de": ["mehr"]}},
-            {"image": names[0], "captions": ["a hound"]},
-            {"image": "images/twin.png", "captions": ["the same as 0"]},
-        ],
-    )
-    test = write(tmp_path / "test.jsonl", [{"image": "images/copy.png", "captions": ["a cat"]}])
-    report = check([train, test])
-    assert not report.ok
-    assert found(report) == [
-        ("error", "empty-caption", "train.jsonl:2"),
-        ("error", "leak", "test.jsonl:1"),
-        ("error", "malformed", "train.jsonl:3"),
-        ("error", "malformed", "train.jsonl:4"),
-        ("error", "missing", "train.jsonl:6"),
-        ("error", "uncaptioned", "train.jsonl:7"),
-        ("error", "unreadable", "train.jsonl:5"),
-        ("warning", "copy", "train.jsonl:10"),
-        ("warning", "repeated-caption", "train.jsonl:1"),
-        ("warning", "unlisted", "2.png"),
-        ("warning", "unlisted", "4.png"),
-    ]
-
-
-def test_warnings_alone_are_ok(tmp_path: Path, images: Path) -> None:
-    name = picture(images, "a.png", 1)
-    picture(images, "b.png", 2)
-    assert check([write(tmp_path / "x.jsonl", [{"image": name, "captions": ["a"]}])]).ok
-
-
-def test_a_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UnreadableFileError):
-        check([tmp_path / "none.jsonl"])
 
 
 @pytest.fixture
@@ -160,12 +90,52 @@ def test_what_cannot_be_split_is_refused(tmp_path: Path, hundred: Path) -> None:
     split(hundred, tmp_path / "out")
     with pytest.raises(DatasetError, match=r"already holds train\.jsonl"):
         split(hundred, tmp_path / "out")
-    with pytest.raises(DatasetError, match="lists no pictures"):
+    with pytest.raises(UnreadableFileError, match="empty file"):
         split(write(tmp_path / "empty.jsonl", [""]), tmp_path / "x")
     with pytest.raises(MalformedDataError, match="line 2"):
-        split(write(tmp_path / "bad.jsonl", ['{"image": "images/1.png"}', "{"]), tmp_path / "x")
+        split(
+            write(tmp_path / "bad.jsonl", ['{"image": "images/1.png", "captions": ["a"]}', "{"]),
+            tmp_path / "x",
+        )
     with pytest.raises(UnreadableFileError, match="not a Karpathy split"):
         split(hundred, tmp_path / "x", karpathy=write(tmp_path / "k.json", ["[]"]))
     with pytest.raises(UnreadableFileError, match=r"gone\.png"):
         split(write(tmp_path / "gone.jsonl", [{"image": "gone.png", "captions": []}]), tmp_path / "x")
     assert not (tmp_path / "x").exists()
+
+
+def test_a_split_that_has_a_share_but_no_picture_is_refused(tmp_path: Path, images: Path) -> None:
+    rows = [{"image": picture(images, f"{n}.png", n), "captions": {"en": ["x"]}} for n in range(2)]
+    source = write(tmp_path / "two.jsonl", rows)
+    with pytest.raises(DatasetError, match="of 2 pictures"):
+        split(source, tmp_path / "x")
+    assert not (tmp_path / "x").exists()
+    assert split(source, tmp_path / "y", shares=(1, 1, 0)).images == {"train": 1, "val": 1, "test": 0}
+    published = tmp_path / "k.json"
+    names = [("0.png", "train"), ("1.png", "val"), ("2.png", "test")]
+    published.write_text(json.dumps({"images": [{"filename": n, "split": part} for n, part in names]}))
+    with pytest.raises(DatasetError, match="falls to test"):
+        split(source, tmp_path / "x", karpathy=published)
+
+
+def test_other_formats_become_lines_by_picture_and_language(tmp_path: Path, images: Path) -> None:
+    for n in range(4):
+        picture(images, f"{n}.png", n)
+    source = tmp_path / "captions.txt"
+    rows = [f"{n}.png,text {n} {part}" for n in range(4) for part in "ab"]
+    source.write_text("\n".join(["image,caption", *rows]) + "\n")
+    split(source, tmp_path / "out", shares=(1, 1, 0), language="en")
+    lines = [
+        json.loads(line)
+        for name in ("train", "val")
+        for line in (tmp_path / "out" / f"{name}.jsonl").read_text().splitlines()
+    ]
+    assert len(lines) == 4
+    assert all(set(line) == {"image", "language", "captions"} for line in lines)
+    assert all(len(line["captions"]) == 2 and line["language"] == "en" for line in lines)
+
+
+def test_a_language_that_lines_do_not_state_is_written(tmp_path: Path, hundred: Path) -> None:
+    split(hundred, tmp_path / "out", language="de")
+    pictures = read_pictures(tmp_path / "out" / "train.jsonl")
+    assert all(set(picture.captions) == {"de"} for picture in pictures)
