@@ -39,7 +39,7 @@ def train(
     recall and, at the end, the encoder land in --out; use the result with `babelens index PATH --model
     runs/RECIPE/encoder`.
     """
-    from ..training.loop import train as run_training
+    from ..training.train import train as run_training
     from .app import Interrupted
     from .render import Column, duration, message, print_json, print_table
 
@@ -56,19 +56,25 @@ def train(
                 "encoder": summary.encoder,
                 "steps": summary.steps,
                 "seconds": round(summary.seconds, 1),
-                "validation_style": summary.validation_style,
-                "recall": {language: recall.to_dict() for language, recall in summary.recalls.items()},
+                "validated_on": summary.validated_on,
+                "recall": {language: found.to_dict() for language, found in summary.measured.items()},
+                "left_out": [{"where": one.where, "reason": one.reason} for one in summary.left_out],
             }
         )
         return
     message(f"{summary.steps:,} steps in {duration(summary.seconds)}. The encoder: {summary.encoder}")
-    measures = list(next(iter(summary.recalls.values())).to_dict()) if summary.recalls else []
+    if summary.left_out:
+        first = summary.left_out[0]
+        message(
+            f"{len(summary.left_out):,} pictures or lines were left out, listed in {folder / 'data.json'}; the first: "
+            f"{first.where}: {first.reason}"
+        )
+    rows = {language: found.to_row() for language, found in summary.measured.items()}
+    measures = list(next(iter(rows.values()), {}))
+    message(f"Measured on {summary.validated_on}; intervals of 95 %.")
     print_table(
         [Column("lang"), *(Column(name, "right") for name in measures)],
-        [
-            [language, *(f"{value:.1%}" for value in recall.to_dict().values())]
-            for language, recall in summary.recalls.items()
-        ],
+        [[language, *row.values()] for language, row in rows.items()],
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -26,20 +27,14 @@ except ImportError as error:
 
 from babelens.models.onnx import open_session
 from babelens.models.onnx_export import quantise_weights, to_onnx
-from babelens.retrieval.calibration import MIN_BACKGROUND, Pair, fit_confidence
 
-from .augment import WIDE
 from .data import MEAN, STD
 from .towers import TextTower
-from .validate import Matrix, separation
 
 if TYPE_CHECKING:
     from .loop import Trainer
 
-Mask = npt.NDArray[np.bool_]
-
 FORMAT = 1
-_SCENES = 600  # composed to fit the confidence on
 
 
 class _ServedText(nn.Module):
@@ -55,8 +50,8 @@ class _ServedText(nn.Module):
         return self.tower.head(pooled)
 
 
-def export_encoder(trainer: Trainer, out: Path | str, *, weights: str | None = None) -> Path:
-    """Write ``encoder.json``, ``image.onnx`` and ``text.onnx`` of the averaged weights to `out`.
+def export_encoder(trainer: Trainer[Any, Any], out: Path | str, *, weights: str | None = None) -> Path:
+    """Write ``encoder.json``, ``image.onnx`` and ``text.onnx`` of the weights to ship to `out`.
 
     `weights` is "int8" or "float32"; without it the recipe decides. The graphs are run once and compared with torch.
 
@@ -68,8 +63,8 @@ def export_encoder(trainer: Trainer, out: Path | str, *, weights: str | None = N
         raise TrainingError(f"export.weights is {weights!r}; it can be int8 or float32")
     out = Path(out)
     out.mkdir(parents=True, exist_ok=True)
-    model = trainer.average.cpu().float().eval()
-    side, languages = recipe.model.image_size, list(recipe.data.languages)
+    model = trainer.shipped().cpu().float().eval()
+    side, languages = recipe.model.image_size, list(recipe.languages)
 
     pixels = torch.rand(3, 3, side, side, generator=torch.Generator().manual_seed(0)) * 2 - 1
     ids, mask = (torch.from_numpy(a) for a in trainer.tokenizer(["red apple", "chien", "犬と猫"]))
@@ -116,73 +111,27 @@ def export_encoder(trainer: Trainer, out: Path | str, *, weights: str | None = N
         },
         "text": {"file": text_file.name, "tokenizer": trainer.tokenizer.to_config()},
         "languages": languages,
-        "calibration": calibration(trainer),
+        "photographs": trainer.photographs,
+        "calibration": trainer.calibration(),
         "weights": weights,
         "license": recipe.export.license,
     }
+    if recipe.export.remark:
+        config["remark"] = recipe.export.remark
+        (out / "README.md").write_text(_card(config), encoding="utf-8")
     (out / "encoder.json").write_text(
         json.dumps(config, indent=2, ensure_ascii=False) + "\n", encoding="utf-8"
     )
     return out
 
 
-def calibration(trainer: Trainer) -> dict[str, Any]:
-    """What scores mean: the confidence weights of `babelens.retrieval.calibration`, and what they were fitted on.
-
-    Fitted on the held-out style: its plain pictures, the same ones changed as in `widen`, and scenes. A run without one
-    takes a style it was trained on, and only the changed pictures: those that it knows by heart would make it too sure.
-    Concepts of one CLDR subgroup ("person-role", "food-fruit") do not count as wrong answers for each other.
-
-    ``measured`` holds, per direction and as the mean over languages, the cosines of matches (``matched_*``), of the
-    best candidate when the match was taken out (``unmatched_*``), and ``auc``: the chance that a query with its
-    match present has a higher best score than one without.
-    """
-    style = trainer.validation_style
-    unseen = style in trainer.recipe.data.held_out
-    changed, texts = trainer.vectors(style, redrawn=WIDE)
-    images = trainer.vectors(style)[0] if unseen else changed
-    scenes, scene_captions, scene_sets = trainer.scene_vectors(style, _SCENES)
-    table: dict[str, Any] = {"style": style, "style_seen_in_training": not unseen, "candidates": len(images)}
-
-    drawn = np.flatnonzero(trainer.full.drawn[style])
-    each = np.eye(len(trainer.full), dtype=np.float32)[drawn]  # (n, concepts): which concepts a row holds
-    several = np.zeros((_SCENES, len(trainer.full)), dtype=np.float32)
-    for members, row in zip(scene_sets, several, strict=True):
-        row[members[members >= 0]] = 1
-    groups = np.unique([concept.group for concept in trainer.full.concepts], return_inverse=True)[1]
-    member = np.eye(groups.max() + 1, dtype=np.float32)[groups]  # (concepts, groups)
-
-    # Each concept is asked for in one language and answered in another, so that all languages weigh alike.
-    order = np.arange(len(images))
-    turn = order % len(texts)
-    stacked = np.stack(list(texts.values()))  # (languages, n, dim)
-    asked = np.concatenate([stacked[turn, order], scene_captions])
-    named = np.concatenate([each, several])
-    pictured = np.concatenate([images, changed, scenes] if unseen else [changed, scenes])
-    shown = np.concatenate([each, each, several] if unseen else [each, several])
-    # A picture matches a caption when it shows all that the caption names.
-    fits = named @ shown.T == named.sum(1)[:, None]
-    near = (named @ member) @ (shown @ member).T > 0
-    alike = np.eye(len(images), dtype=np.bool_), each @ member @ (each @ member).T > 0
-    pairs: tuple[tuple[Pair, Matrix, Matrix, tuple[Mask, Mask]], ...] = (
-        ("text_image", asked, pictured, (fits, near)),
-        ("image_text", pictured, asked, (fits.T, near.T)),
-        ("text_text", stacked[turn, order], stacked[turn - 1, order], alike),
+def _card(config: Mapping[str, Any]) -> str:
+    """What whoever finds the folder must know before using it."""
+    return (
+        f"# {config['name']}\n\n"
+        f"An encoder of pictures and texts ({', '.join(config['languages'])}), trained with `babelens train`.\n\n"
+        f"Licence: {config['license']}. **{config['remark']}**\n"
     )
-    if len(images) > 2 * MIN_BACKGROUND:
-        for pair, queries, candidates, (matches, related) in pairs:
-            weights = fit_confidence(queries @ candidates.T, matches, related=related, pair=pair)
-            table.update({key: round(value, 4) for key, value in weights.items()})
-    table["measured"] = {}
-    for name, measured in (
-        ("text_to_image", [separation(rows, images) for rows in texts.values()]),
-        ("image_to_text", [separation(images, rows) for rows in texts.values()]),
-    ):
-        fields = ("matched_mean", "matched_std", "unmatched_mean", "unmatched_std", "auc")
-        table["measured"][name] = {
-            f: round(float(np.mean([getattr(m, f) for m in measured])), 4) for f in fields
-        }
-    return table
 
 
 def run_onnx(file: Path, feeds: dict[str, npt.NDArray[Any]]) -> npt.NDArray[np.float32]:

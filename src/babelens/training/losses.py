@@ -39,23 +39,29 @@ def pair_up(first: Tensor, second: Tensor, *, complete: bool = False) -> Pairs:
     return Pairs(positive=positive, allowed=positive | negative)
 
 
-def info_nce(scores: Tensor, pairs: Pairs) -> Tensor:
+def info_nce(scores: Tensor, pairs: Pairs, *, smoothing: float = 0.0) -> Tensor:
     """Multi-positive InfoNCE over the rows of `scores` (n, m), already divided by the temperature.
 
     L = -mean_i log( mean-over-positives form ): for each positive p of row i,
     -log( exp s_ip / sum over allowed j of exp s_ij ), averaged over the positives of the row
     (SupCon "out", Khosla et al. 2020, arXiv 2004.11362, eq. 2). Rows without a positive do not count.
+    `smoothing` spreads that share of the target over all allowed candidates of the row (Szegedy et al. 2016).
     """
     log_share = scores - torch.logsumexp(scores.masked_fill(~pairs.allowed, _OUT), dim=1, keepdim=True)
     count = pairs.positive.sum(1)
     loss = -(log_share * pairs.positive).sum(1) / count.clamp(min=1)
+    if smoothing:
+        even = -(log_share * pairs.allowed).sum(1) / pairs.allowed.sum(1).clamp(min=1)
+        loss = torch.where(count > 0, (1 - smoothing) * loss + smoothing * even, loss)
     return loss.sum() / (count > 0).sum().clamp(min=1)
 
 
-def symmetric_info_nce(scores: Tensor, pairs: Pairs) -> Tensor:
+def symmetric_info_nce(scores: Tensor, pairs: Pairs, *, smoothing: float = 0.0) -> Tensor:
     """The mean of `info_nce` over rows and over columns (CLIP, Radford et al. 2021)."""
     turned = Pairs(pairs.positive.T, pairs.allowed.T)
-    return (info_nce(scores, pairs) + info_nce(scores.T, turned)) / 2
+    return (
+        info_nce(scores, pairs, smoothing=smoothing) + info_nce(scores.T, turned, smoothing=smoothing)
+    ) / 2
 
 
 def within(vectors: Tensor, sets: Tensor, scale: Tensor) -> Tensor:
@@ -79,6 +85,14 @@ def prototype_loss(
     cosine = vectors @ functional.normalize(prototypes, dim=1).T
     target_share = target / target.sum(1, keepdim=True)
     return functional.cross_entropy(scale * (cosine - margin * target), target_share)
+
+
+def word_loss(vectors: Tensor, prototypes: Tensor, target: Tensor, *, scale: float) -> Tensor:
+    """Cross entropy of unit vectors (n, d) against the words' prototypes (c, d), targets (n, c) of sum 1.
+
+    The objective of Joulin et al. 2016 (arXiv 1511.02251, eq. 2), on cosines.
+    """
+    return functional.cross_entropy(scale * (vectors @ functional.normalize(prototypes, dim=1).T), target)
 
 
 def sigmoid_loss(cosine: Tensor, pairs: Pairs, scale: Tensor, bias: Tensor) -> Tensor:

@@ -1,4 +1,8 @@
-"""A training recipe: one TOML file, one frozen dataclass per table, unknown keys refused."""
+"""A training recipe: one TOML file, one frozen dataclass per table, unknown keys refused.
+
+``[data] kind`` says what is trained on and so which tables and keys there are: ``"pictographs"`` (the default) or
+``"photographs"``, which are pictures with captions that people wrote.
+"""
 
 from __future__ import annotations
 
@@ -9,9 +13,10 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Final
 
 from babelens.errors import TrainingError
+from babelens.languages import LANGUAGES
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +65,10 @@ class Model:
     max_n: int = 4
     text_width: int = 192
     gram_dropout: float = 0.1
+    style_free: int = 2
+    """Stages of the image tower that normalise half of their channels per picture, against drawing styles."""
+    dropout: float = 0.0
+    """Share of numbers hidden before the last layer of both towers (training only)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,50 +119,186 @@ class Polish:
 
 
 @dataclass(frozen=True, slots=True)
+class PhotographData:
+    path: str = "."
+    """The folder that holds the two files, and below it the pictures they name."""
+    train: str = "train.jsonl"
+    validation: str = "val.jsonl"
+    languages: tuple[str, ...] = ("en", "es", "fr", "hi", "de", "it", "ja", "ar")
+    """Captions in other languages are left out, and counted."""
+    limit: int = 0
+    """Train on so many pictures only, drawn by the seed; 0 takes all. A smaller draw is a part of a larger one."""
+    pictures: int = 128
+    """Pictures per batch."""
+    captions: int = 2
+    """Captions per picture, each in a random one of its languages."""
+    side: int = 128
+    """Side of the squares that pictures are decoded to, once, before they are cropped."""
+    crop: float = 0.35
+    """The smallest share of a picture's area that a crop keeps."""
+    colour: float = 0.3
+    """How far brightness, contrast and saturation stray."""
+    grey: float = 0.1
+    """Share of pictures without colours."""
+    erase: float = 0.25
+    """Share of pictures with a hidden rectangle."""
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographLoss:
+    temperature: float = 0.07
+    """Start value; learned."""
+    smoothing: float = 0.1
+    """Share of the InfoNCE target that is spread over all candidates: pictures of a batch may well be alike."""
+    text_text: float = 0.5
+    words_image: float = 1.0
+    """Weight of guessing the words of all captions of a picture from the picture."""
+    words_text: float = 0.5
+    """The same from one caption: also those of its other captions, in all languages."""
+    words_scale: float = 16.0
+    rare: float = 0.01
+    """A word is to be guessed when at least this share of the pictures have it,"""
+    common: float = 0.15
+    """and at most this one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """Early stopping."""
+
+    patience: int = 0
+    """Validations in a row without a better mean before the run stops; 0 never stops it."""
+
+
+@dataclass(frozen=True, slots=True)
 class Export:
     name: str = "mini"
     weights: str = "int8"
     license: str = "Apache-2.0"
+    remark: str = ""
+    """What whoever is given the encoder must know, such as a limit set by the licence of the data."""
+
+
+# Keys that are younger than the first published weights. At their defaults they change nothing, so that they must
+# not change a digest either.
+_YOUNGER: Final = {"model": ("style_free", "dropout")}
 
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
+    """What every kind of run has."""
+
+    kind: ClassVar[str]
+    free: ClassVar[tuple[str, ...]] = ("validate_every", "checkpoint_every", "threads")
+    """Keys of `run` that do not change the result."""
     run: Run = field(default_factory=Run)
-    data: Data = field(default_factory=Data)
     model: Model = field(default_factory=Model)
     optim: Optim = field(default_factory=Optim)
-    loss: Loss = field(default_factory=Loss)
-    widen: Widen = field(default_factory=Widen)
-    polish: Polish = field(default_factory=Polish)
     export: Export = field(default_factory=Export)
 
     @property
-    def training_styles(self) -> tuple[str, ...]:
-        return tuple(style for style in self.data.styles if style not in self.data.held_out)
+    def languages(self) -> tuple[str, ...]:
+        raise NotImplementedError
+
+    @property
+    def folder(self) -> str:
+        """Where the data are."""
+        raise NotImplementedError
+
+    @property
+    def start_temperature(self) -> float:
+        raise NotImplementedError
 
     def digest(self) -> str:
         """Hex digest of every value that changes the result; checkpoints of another recipe are refused."""
         values = dataclasses.asdict(self)
         values["export"] = {}
         for stage in ("widen", "polish"):
-            if not values[stage]["steps"]:
+            if stage in values and not values[stage]["steps"]:
                 del values[stage]
         values["data"]["path"] = ""
-        for key in ("validate_every", "checkpoint_every", "threads"):
+        for key in self.free:
             del values["run"][key]
+        defaults = {"model": dataclasses.asdict(Model())}
+        for table, keys in _YOUNGER.items():
+            for key in keys:
+                if values[table][key] == defaults[table][key]:
+                    del values[table][key]
         return hashlib.sha256(json.dumps(values, sort_keys=True).encode()).hexdigest()[:16]
 
+    def problem(self) -> str | None:
+        """Why nothing can be trained with these values; ``None`` when it can."""
+        return "needs at least one step" if self.run.steps < 1 else None
 
-_TABLES: dict[str, type] = {
-    "run": Run,
-    "data": Data,
-    "model": Model,
-    "optim": Optim,
-    "loss": Loss,
-    "widen": Widen,
-    "polish": Polish,
-    "export": Export,
-}
+
+@dataclass(frozen=True, slots=True)
+class PictographRecipe(Recipe):
+    kind: ClassVar[str] = "pictographs"
+    data: Data = field(default_factory=Data)
+    loss: Loss = field(default_factory=Loss)
+    widen: Widen = field(default_factory=Widen)
+    polish: Polish = field(default_factory=Polish)
+
+    @property
+    def training_styles(self) -> tuple[str, ...]:
+        return tuple(style for style in self.data.styles if style not in self.data.held_out)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.data.languages
+
+    @property
+    def folder(self) -> str:
+        return self.data.path
+
+    @property
+    def start_temperature(self) -> float:
+        return self.loss.temperature
+
+    def problem(self) -> str | None:
+        if len(self.training_styles) < 1:
+            return "every style is held out; nothing is left to train on"
+        if self.run.steps < 1 or self.data.concepts < 2:
+            return "needs at least one step and two concepts per batch"
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class PhotographRecipe(Recipe):
+    kind: ClassVar[str] = "photographs"
+    free: ClassVar[tuple[str, ...]] = (
+        "checkpoint_every",
+        "threads",
+    )  # the best validation decides what is shipped
+    data: PhotographData = field(default_factory=PhotographData)
+    loss: PhotographLoss = field(default_factory=PhotographLoss)
+    stop: Stop = field(default_factory=Stop)
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self.data.languages
+
+    @property
+    def folder(self) -> str:
+        return self.data.path
+
+    @property
+    def start_temperature(self) -> float:
+        return self.loss.temperature
+
+    def problem(self) -> str | None:
+        data = self.data
+        if self.run.steps < 1 or data.pictures < 2 or data.captions < 1:
+            return "needs at least one step, two pictures per batch and one caption per picture"
+        if not 0 < data.crop <= 1:
+            return f"data.crop is {data.crop}; it is a share of the area, above 0 and at most 1"
+        unknown = [tag for tag in data.languages if tag not in LANGUAGES]
+        if unknown or not data.languages:
+            return f"data.languages has {', '.join(unknown) or 'nothing'}; known are {', '.join(LANGUAGES)}"
+        return None
+
+
+_KINDS: Final[dict[str, type[Recipe]]] = {kind.kind: kind for kind in (PictographRecipe, PhotographRecipe)}
 
 
 def load_recipe(path: Path | str, *, overrides: Mapping[str, Any] | None = None) -> Recipe:
@@ -174,22 +319,31 @@ def load_recipe(path: Path | str, *, overrides: Mapping[str, Any] | None = None)
 
 def recipe_from(tables: Mapping[str, Mapping[str, Any]], *, source: str = "recipe") -> Recipe:
     """A recipe from nested tables, checked."""
+    chosen = tables.get("data", {}).get("kind", PictographRecipe.kind)
+    kind = _KINDS.get(chosen)
+    if kind is None:
+        raise TrainingError(f"{source}: data.kind is {chosen!r}", hint=f"Known: {', '.join(_KINDS)}.")
+    table_types: dict[str, Any] = {part.name: part.default_factory for part in dataclasses.fields(kind)}
     parts: dict[str, Any] = {}
     for table, values in tables.items():
-        kind = _TABLES.get(table)
-        if kind is None:
-            raise TrainingError(f"{source}: unknown table [{table}]", hint=f"Known: {', '.join(_TABLES)}.")
-        known = {f.name for f in dataclasses.fields(kind)}
+        make = table_types.get(table)
+        if make is None:
+            raise TrainingError(
+                f"{source}: unknown table [{table}]",
+                hint=f"With data.kind {chosen!r} there are: {', '.join(table_types)}.",
+            )
+        values = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        if table == "data":
+            values.pop("kind", None)
+        known = {part.name for part in dataclasses.fields(make)}
         unknown = sorted(set(values) - known)
         if unknown:
             raise TrainingError(
                 f"{source}: [{table}] has no key {', '.join(unknown)}",
                 hint=f"Known: {', '.join(sorted(known))}.",
             )
-        parts[table] = kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    recipe = Recipe(**parts)
-    if len(recipe.training_styles) < 1:
-        raise TrainingError(f"{source}: every style is held out; nothing is left to train on")
-    if recipe.run.steps < 1 or recipe.data.concepts < 2:
-        raise TrainingError(f"{source}: needs at least one step and two concepts per batch")
+        parts[table] = make(**values)
+    recipe = kind(**parts)
+    if problem := recipe.problem():
+        raise TrainingError(f"{source}: {problem}")
     return recipe

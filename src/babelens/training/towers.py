@@ -131,11 +131,12 @@ class ImageTower(nn.Module):
                 nn.BatchNorm2d(width),
                 nn.ReLU(inplace=True),
             ]
-            blocks = [Block(width, style_free=index < 2) for _ in range(depth)]
+            blocks = [Block(width, style_free=index < model.style_free) for _ in range(depth)]
             stages.append(nn.Sequential(*down, *blocks))
             before = width
         self.stages = nn.ModuleList(stages)
         self.norm = nn.BatchNorm1d(2 * before)
+        self.dropout = nn.Dropout(model.dropout)
         self.project = nn.Linear(2 * before, model.dim)
 
     def forward(self, pixels: Tensor) -> Tensor:
@@ -146,7 +147,7 @@ class ImageTower(nn.Module):
                 x = mix_style(x, self.mix)
         x = x.float()
         pooled = torch.cat([x.mean((2, 3)), x.amax((2, 3))], 1)  # (n, 2 c)
-        return functional.normalize(self.project(self.norm(pooled)).float(), dim=1)
+        return functional.normalize(self.project(self.dropout(self.norm(pooled))).float(), dim=1)
 
 
 class TextTower(nn.Module):
@@ -168,6 +169,7 @@ class TextTower(nn.Module):
         self.hidden = nn.Linear(width, 4 * width)
         self.back = nn.Linear(4 * width, width)
         self.norm2 = nn.LayerNorm(width)
+        self.hide = nn.Dropout(model.dropout)
         self.project = nn.Linear(width, model.dim)
 
     def shares(self, ids: Tensor, mask: Tensor) -> Tensor:
@@ -178,7 +180,7 @@ class TextTower(nn.Module):
     def head(self, pooled: Tensor) -> Tensor:
         x = self.norm1(pooled)
         x = x + self.back(functional.gelu(self.hidden(x)))
-        return functional.normalize(self.project(self.norm2(x)).float(), dim=1)
+        return functional.normalize(self.project(self.hide(self.norm2(x))).float(), dim=1)
 
     def forward(self, ids: Tensor, mask: Tensor) -> Tensor:
         if self.training and self.dropout > 0:

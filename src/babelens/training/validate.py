@@ -1,4 +1,4 @@
-"""Recall of a two-tower model on one drawing style, in every language, against all concepts."""
+"""What a two-tower model finds: among the drawings of one style, or among photographs with several captions each."""
 
 from __future__ import annotations
 
@@ -7,6 +7,10 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from babelens.metrics.ranking import rank_vectors
+from babelens.metrics.retrieval import CUTS, MEASURES
+from babelens.metrics.statistics import Bootstrap, Estimate
 
 Matrix = npt.NDArray[np.float32]
 
@@ -27,6 +31,20 @@ class Recall:
 
     def to_dict(self) -> dict[str, Any]:
         return {k: round(v, 4) if isinstance(v, float) else v for k, v in asdict(self).items()}
+
+    def to_row(self) -> dict[str, str]:
+        """The same for people, by column."""
+        return {
+            "pictures": f"{self.n:,}",
+            "text→image R@1": _percent(
+                self.text_to_image_1, self.text_to_image_1_low, self.text_to_image_1_high
+            ),
+            "R@10": f"{self.text_to_image_10:.1%}",
+            "image→text R@1": _percent(
+                self.image_to_text_1, self.image_to_text_1_low, self.image_to_text_1_high
+            ),
+            "R@10 ": f"{self.image_to_text_10:.1%}",
+        }
 
 
 def ranks(scores: Matrix) -> npt.NDArray[np.int64]:
@@ -61,6 +79,73 @@ def recall(images: Matrix, texts: Matrix) -> Recall:
         image_to_text_1_high=i_high,
         image_to_text_10=float((image_ranks < 10).mean()),
     )
+
+
+@dataclass(frozen=True)
+class PhotographRecall:
+    """``hit_rate@k`` both ways in one language, by k; intervals draw pictures, not captions."""
+
+    pictures: int
+    """The candidates of a caption: all that are validated with."""
+    captions: int
+    text_to_image: dict[int, Estimate]
+    image_to_text: dict[int, Estimate]
+    """Of the pictures that have captions in the language; finding any one of them counts."""
+
+    @property
+    def mean(self) -> float:
+        """Over both directions and all k: one number to stop by."""
+        return float(
+            np.mean([e.value for way in (self.text_to_image, self.image_to_text) for e in way.values()])
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        def way(estimates: dict[int, Estimate]) -> dict[str, Any]:
+            return {
+                f"hit_rate@{k}": {key: _rounded(v) for key, v in asdict(e).items()}
+                for k, e in estimates.items()
+            }
+
+        return {
+            "pictures": self.pictures,
+            "captions": self.captions,
+            "text_to_image": way(self.text_to_image),
+            "image_to_text": way(self.image_to_text),
+        }
+
+    def to_row(self) -> dict[str, str]:
+        """The same for people, by column."""
+        row = {"pictures": f"{self.pictures:,}", "captions": f"{self.captions:,}"}
+        for name, way in (("text→image", self.text_to_image), ("image→text", self.image_to_text)):
+            row |= {f"{name} R@{k}": _percent(e.value, e.low, e.high) for k, e in way.items()}
+        return row
+
+
+def _percent(value: float, low: float, high: float) -> str:
+    return f"{value:.1%} ({low * 100:.1f}–{high * 100:.1f})"
+
+
+def _rounded(value: float | None) -> float | None:
+    return round(value, 4) if isinstance(value, float) else value
+
+
+def photograph_recall(images: Matrix, texts: Matrix, owners: npt.NDArray[np.int64]) -> PhotographRecall:
+    """Recall of unit rows (n, dim) and (m, dim), where caption j belongs to picture ``owners[j]``."""
+    shown = np.unique(owners)
+    captions = [np.flatnonzero(owners == picture) for picture in shown]
+    ways = []
+    for ranks, groups in (
+        (rank_vectors(texts, images, [[int(owner)] for owner in owners]), owners),
+        (rank_vectors(images[shown], texts, captions), shown),
+    ):
+        bootstrap = Bootstrap(groups)
+        estimates = {}
+        for k in CUTS:
+            measure = MEASURES[f"hit_rate@{k}"]
+            by_chance = float(measure.chance(ranks.relevant, ranks.corpus).mean())
+            estimates[k] = bootstrap.estimate(measure.values(ranks), chance=by_chance)
+        ways.append(estimates)
+    return PhotographRecall(len(images), len(texts), *ways)
 
 
 @dataclass(frozen=True)

@@ -11,20 +11,22 @@ pytest.importorskip("onnxscript")
 
 from babelens.errors import TrainingError  # noqa: E402
 from babelens.training.export import export_encoder, run_onnx  # noqa: E402
-from babelens.training.loop import Trainer  # noqa: E402
+from babelens.training.pictograph_run import PictographTrainer  # noqa: E402
 from babelens.training.recipe import load_recipe  # noqa: E402
 from babelens.training.scorecard import measure  # noqa: E402
 
 
 @pytest.fixture
-def trainer(shapes: Path, recipe_file: Path, tmp_path: Path) -> Trainer:
-    trainer = Trainer(load_recipe(recipe_file), shapes, tmp_path / "run")
+def trainer(shapes: Path, recipe_file: Path, tmp_path: Path) -> PictographTrainer:
+    trainer = PictographTrainer(load_recipe(recipe_file), shapes, tmp_path / "run")
     trainer.train_step()
     return trainer
 
 
 @pytest.mark.parametrize(("weights", "cosine"), [("float32", 0.99999), ("int8", 0.99)])
-def test_graphs_reproduce_the_towers(trainer: Trainer, tmp_path: Path, weights: str, cosine: float) -> None:
+def test_graphs_reproduce_the_towers(
+    trainer: PictographTrainer, tmp_path: Path, weights: str, cosine: float
+) -> None:
     out = export_encoder(trainer, tmp_path / "encoder", weights=weights)
     rng = np.random.default_rng(0)
     for n in (1, 5):
@@ -42,7 +44,7 @@ def test_graphs_reproduce_the_towers(trainer: Trainer, tmp_path: Path, weights: 
         assert np.allclose(np.linalg.norm(served, axis=1), 1, atol=1e-5)
 
 
-def test_padding_does_not_change_a_text(trainer: Trainer, tmp_path: Path) -> None:
+def test_padding_does_not_change_a_text(trainer: PictographTrainer, tmp_path: Path) -> None:
     out = export_encoder(trainer, tmp_path / "encoder")
     together = trainer.tokenizer(["dog", "a much longer caption than the other one"])
     alone = trainer.tokenizer(["dog"])
@@ -53,7 +55,7 @@ def test_padding_does_not_change_a_text(trainer: Trainer, tmp_path: Path) -> Non
     assert np.allclose(rows[0], rows[1], atol=1e-5)
 
 
-def test_folder_describes_itself(trainer: Trainer, shapes: Path, tmp_path: Path) -> None:
+def test_folder_describes_itself(trainer: PictographTrainer, shapes: Path, tmp_path: Path) -> None:
     out = export_encoder(trainer, tmp_path / "encoder")
     config = json.loads((out / "encoder.json").read_text(encoding="utf-8"))
     assert (config["format"], config["dim"], config["image"]["size"]) == (1, 16, 24)
@@ -71,6 +73,6 @@ def test_folder_describes_itself(trainer: Trainer, shapes: Path, tmp_path: Path)
     assert set(card["languages"]) == set(config["languages"])
 
 
-def test_unknown_weights_are_refused(trainer: Trainer, tmp_path: Path) -> None:
+def test_unknown_weights_are_refused(trainer: PictographTrainer, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="int4"):
         export_encoder(trainer, tmp_path / "encoder", weights="int4")

@@ -16,9 +16,11 @@ torch = pytest.importorskip("torch")
 pytest.importorskip("onnxscript")
 
 from babelens.errors import DatasetError, TrainingError  # noqa: E402
-from babelens.training.loop import LOG, Trainer, learning_rate, train  # noqa: E402
+from babelens.training.loop import LOG, learning_rate  # noqa: E402
+from babelens.training.pictograph_run import PictographTrainer  # noqa: E402
 from babelens.training.recipe import load_recipe  # noqa: E402
 from babelens.training.towers import mix_style  # noqa: E402
+from babelens.training.train import train  # noqa: E402
 
 
 def weights(out: Path) -> dict[str, torch.Tensor]:
@@ -65,7 +67,7 @@ def test_killed_run_resumes(shapes: Path, recipe_file: Path, tmp_path: Path) -> 
     whole, killed = tmp_path / "whole", tmp_path / "killed"
     train(recipe_file, out=whole, data=shapes, progress=False)
     code = (
-        "import sys; from babelens.training.loop import train; "
+        "import sys; from babelens.training.train import train; "
         "train(sys.argv[1], out=sys.argv[2], data=sys.argv[3], progress=False)"
     )
     process = subprocess.Popen([sys.executable, "-c", code, str(recipe_file), str(killed), str(shapes)])
@@ -92,14 +94,14 @@ def test_a_tiny_model_learns(shapes: Path, recipe_file: Path, tmp_path: Path) ->
             "optim.lr": 2e-2,
         },
     )
-    assert done.validation_style == "framed"
+    assert done.validated_on == "framed"
     # Chance is 1 / 12; a loop that does not train, or mixes up pairs, stays there.
-    assert np.mean([r.text_to_image_1 for r in done.recalls.values()]) > 0.4
+    assert np.mean([r.text_to_image_1 for r in done.measured.values()]) > 0.4
 
 
 def test_scenes_share_concepts_once_the_run_is_wide(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
     wide = {"widen.steps": 4, "widen.scenes": 6, "data.concepts": 8}
-    trainer = Trainer(load_recipe(recipe_file, overrides=wide), shapes, tmp_path / "run")
+    trainer = PictographTrainer(load_recipe(recipe_file, overrides=wide), shapes, tmp_path / "run")
     for step in range(8, 12):
         batch = trainer.draw(step)
         single, scenes = batch.image_sets[:16], batch.image_sets[16:]
@@ -116,16 +118,16 @@ def test_a_held_out_style_may_lack_drawings_but_a_trained_one_may_not(
     for colour in ("red", "green"):
         (data / "images" / "framed" / f"cross-{colour}.png").unlink()
     held_out = {"data.held_out": ["framed"]}
-    trainer = Trainer(load_recipe(recipe_file, overrides=held_out), data, tmp_path / "run")
+    trainer = PictographTrainer(load_recipe(recipe_file, overrides=held_out), data, tmp_path / "run")
     images, texts = trainer.vectors("framed")
     assert len(images) == len(texts["en"]) == 10
     assert all(recall.n == 10 for recall in trainer.validate().values())
     with pytest.raises(DatasetError, match="lacks drawings of 'framed'"):
-        Trainer(load_recipe(recipe_file), data, tmp_path / "run")
+        PictographTrainer(load_recipe(recipe_file), data, tmp_path / "run")
 
 
 def test_loss_that_is_not_finite_stops_the_run(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
-    trainer = Trainer(load_recipe(recipe_file), shapes, tmp_path / "run")
+    trainer = PictographTrainer(load_recipe(recipe_file), shapes, tmp_path / "run")
     with torch.no_grad():
         trainer.model.prototypes.fill_(float("nan"))
     with pytest.raises(TrainingError, match=r"not finite at step 0.*prototype_image nan"):
@@ -148,8 +150,8 @@ def test_checkpoint_of_another_recipe_is_refused(shapes: Path, recipe_file: Path
 
 
 def test_batches_depend_on_seed_and_step_alone(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
-    first = Trainer(load_recipe(recipe_file), shapes, tmp_path / "a")
-    second = Trainer(load_recipe(recipe_file), shapes, tmp_path / "b")
+    first = PictographTrainer(load_recipe(recipe_file), shapes, tmp_path / "a")
+    second = PictographTrainer(load_recipe(recipe_file), shapes, tmp_path / "b")
     second.draw(0), second.draw(1)
     left, right = first.draw(5), second.draw(5)
     assert torch.equal(left.pixels, right.pixels)
@@ -158,7 +160,7 @@ def test_batches_depend_on_seed_and_step_alone(shapes: Path, recipe_file: Path, 
 
 
 def test_batch_pairs_two_styles_and_two_captions(shapes: Path, recipe_file: Path, tmp_path: Path) -> None:
-    batch = Trainer(load_recipe(recipe_file), shapes, tmp_path / "run").draw(7)
+    batch = PictographTrainer(load_recipe(recipe_file), shapes, tmp_path / "run").draw(7)
     assert batch.pixels.shape == (2 * 6 + 2, 3, 24, 24)
     assert torch.equal(batch.image_sets, batch.text_sets)
     assert ((batch.image_sets >= 0).sum(1)[:12] == 1).all()

@@ -82,3 +82,14 @@ def test_sigmoid_loss_by_hand() -> None:
     value = losses.sigmoid_loss(torch.tensor([[0.8, 0.1]]), pairs, torch.tensor(10.0), torch.tensor(-5.0))
     expected = math.log(1 + math.exp(-3.0)) + math.log(1 + math.exp(-4.0))
     assert value.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_smoothing_spreads_the_target_by_hand() -> None:
+    scores = torch.tensor([[2.0, 1.0, 0.0, 9.0]])
+    positive = torch.tensor([[True, False, False, False]])
+    pairs = losses.Pairs(positive, torch.tensor([[True, True, True, False]]))
+    total = math.log(math.exp(2) + math.exp(1) + 1)
+    expected = 0.7 * (total - 2) + 0.3 * (total - (2 + 1 + 0) / 3)
+    assert losses.info_nce(scores, pairs, smoothing=0.3).item() == pytest.approx(expected, rel=1e-5)
+    alone = losses.Pairs(torch.zeros_like(positive), pairs.allowed)
+    assert losses.info_nce(scores, alone, smoothing=0.3).item() == 0.0, "no positive, no target"
