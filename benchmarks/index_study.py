@@ -28,7 +28,7 @@ QUERIES = 1_000
 _CHUNK = 1_500  # scenes of one style, made and kept together
 _GRID = (
     *("--kinds", "hnsw,hnsw-sq8", "--m", "8,16", "--ef-construction", "100,200"),
-    *("--ef-search", "24,32,48,64,128,256"),
+    *("--ef-search", "32,64,128,256,512"),
 )
 
 
