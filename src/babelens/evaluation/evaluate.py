@@ -20,6 +20,7 @@ from ..types import EncoderFingerprint, Progress
 from . import agreement, no_match, retrieval
 from .agreement import Alignment, Consistency
 from .corpus import Corpus, build_corpus
+from .hubs import Hubs, find_hubs
 from .no_match import Confidences, NoMatch
 from .retrieval import Direction, Outcomes, Scores
 from .sources import GALLERY, Subject, open_subject
@@ -63,6 +64,7 @@ class Evaluation:
     cost: Mapping[Direction, Mapping[str, Mapping[str, Difference]]] | None
     consistency: tuple[Consistency, ...]
     alignment: tuple[Alignment, ...]
+    hubness: Mapping[str, Hubs]
     no_match: Mapping[str, NoMatch] | None
     notes: tuple[str, ...]
     corpus: Corpus = field(repr=False)
@@ -106,13 +108,15 @@ def evaluate(
         if not exact_only:
             given = retrieval.rank_deployed(subject.collection, corpus, progress=progress)
         deployed = None if given is None else given.outcomes
+        nearest = agreement.nearest_pictures(corpus, progress=progress)
         return Evaluation(
             about=_about(subject, corpus, seed, started),
             exact=retrieval.summarise(exact, seed=seed),
             sum_of_recalls=retrieval.sum_of_recalls(exact, seed=seed),
             deployed=None if deployed is None else retrieval.summarise(deployed, seed=seed),
             cost=None if deployed is None else retrieval.differences(exact, deployed, seed=seed),
-            consistency=agreement.consistency(corpus, seed=seed),
+            consistency=agreement.consistency(corpus, nearest, seed=seed),
+            hubness=find_hubs(corpus, nearest if given is None else given.found, seed=seed),
             alignment=agreement.alignment(corpus, seed=seed),
             no_match=None if given is None else no_match.judge(given.confidences, seed=seed),
             notes=(*_ingest_notes(subject), *corpus.notes),
