@@ -77,7 +77,7 @@ def test_the_pages_stand_alone(gallery_report: Path) -> None:
     assert 'src="http' not in page
     assert 'href="http' not in page
     text = (gallery_report / "report.md").read_text("utf-8")
-    assert text.count("\n## ") >= 8
+    assert text.count("\n## ") >= 7
     assert "| chance |" in text
 
 

@@ -79,6 +79,7 @@ def _cosines(evaluation: Evaluation) -> Figure:
     return plots.score_distributions(
         {"own picture": matched, **others},
         aucs={name: bootstrap.auc(matched, values) for name, values in others.items()},
+        title="Cosines of captions with pictures",
     )
 
 
@@ -92,7 +93,9 @@ def _confidence(evaluation: Evaluation) -> Iterator[tuple[str, Figure, str]]:
     yield (
         "confidence",
         plots.score_distributions(
-            {"first hit right": right, "no match": absent, "first hit wrong": wrong}, unit="confidence"
+            {"first hit right": right, "no match": absent, "first hit wrong": wrong},
+            unit="confidence",
+            title="Confidence of the first hit",
         ),
         "Confidence of right first hits, of wrong ones, and of the best hit where the picture was taken out.",
     )

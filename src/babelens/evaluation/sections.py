@@ -149,7 +149,7 @@ def _retrieval(evaluation: Evaluation) -> Iterator[Section]:
             _score_table(scores[direction]),
             plots=("recall", "curves") if direction == "text_to_image" else (),
         )
-    if evaluation.deployed is not None:
+    if evaluation.deployed is not None and _costs(evaluation):
         for direction in DIRECTIONS:
             yield Section(
                 f"{TITLES[direction]}, exact",
@@ -190,6 +190,14 @@ def _cost(evaluation: Evaluation) -> Iterator[Section]:
     if evaluation.cost is None:
         return
     index = ", ".join(f"{name}: {kind}" for name, kind in evaluation.about.index.items())
+    if not _costs(evaluation):
+        yield Section(
+            "What the index costs",
+            f"Nothing ({index}): every hit rate is that of exact search, query by query. The exact figures are in "
+            "report.json; means over whole rankings (mrr, map) differ a little, since users are given "
+            f"{DEPTH} results at most.",
+        )
+        return
     yield Section(
         "What the index costs",
         f"Hit rates as users get them, less those of exact search, in points of percent ({index}). Captions of the "
@@ -202,6 +210,17 @@ def _cost(evaluation: Evaluation) -> Iterator[Section]:
             }
         ),
     )
+
+
+def _costs(evaluation: Evaluation) -> bool:
+    """Whether any query fares otherwise than by exact search."""
+    values = (
+        value
+        for by_language in (evaluation.cost or {}).values()
+        for by_measure in by_language.values()
+        for value in by_measure.values()
+    )
+    return any((value.value, value.low, value.high) != (0, 0, 0) for value in values)
 
 
 def _difference_table(by_language: Mapping[str, Mapping[str, Difference]]) -> Table:
