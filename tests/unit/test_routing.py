@@ -295,7 +295,7 @@ def test_a_model_that_was_changed_since_is_not_used(catalog: Catalog, other: Rea
     changed = Reader("twin", deafness=0.0)
     changed.fingerprint = replace(other.fingerprint, revision="2")
     notes: list[str] = []
-    assert Router(catalog, 1, lambda _: changed).find("en", notes) is None
+    assert Router(catalog, 1, lambda _: changed).find("en", "red", notes) is None
     assert "another model now" in notes[0]
 
 
@@ -305,7 +305,7 @@ def test_weights_that_are_damaged_show_before_the_search(catalog: Catalog) -> No
             raise CollectionError("The weights are damaged.")
 
     notes: list[str] = []
-    assert Router(catalog, 1, lambda _: Damaged("twin", deafness=0.0)).find("en", notes) is None
+    assert Router(catalog, 1, lambda _: Damaged("twin", deafness=0.0)).find("en", "red", notes) is None
     assert "damaged" in notes[0]
 
 
@@ -319,11 +319,11 @@ def test_an_encoder_is_loaded_once_and_another_encoder_number_has_no_routes(
         return other
 
     router, notes = Router(catalog, 1, load), list[str]()
-    found = [router.find("en", notes) for _ in range(3)]
+    found = [router.find("en", "red", notes) for _ in range(3)]
     assert all(routed is not None and routed.encoder is other for routed in found)
     assert len(loaded) == 1
-    assert router.find(None, notes) is router.find("de", notes) is None
-    assert Router(catalog, 2, load).find("en", notes) is None
+    assert router.find("de", "rot", notes) is None
+    assert Router(catalog, 2, load).find("en", "red", notes) is None
     assert read_routes(catalog, 2) == {}
     assert notes == []
 
@@ -399,3 +399,13 @@ def test_the_other_tower_is_judged_by_its_own_card_and_trust(collection: Collect
     result = collection.search("colour 250 10 10", language="en", mode="vector")
     said = [why.confidence for hit in result.hits for why in hit.why if why.ranking == "image"]
     assert said == pytest.approx([route.trust] * len(said))
+
+
+def test_words_that_are_clearly_in_a_language_take_its_route(catalog: Catalog, other: Reader) -> None:
+    router, notes = Router(catalog, 1, lambda _: other), list[str]()
+    assert router.find(None, "the red one on the table", notes) is not None
+    assert notes == ["The words were taken for English; --lang says otherwise."]
+    assert router.find(None, "das rote Ding auf dem Tisch", notes) is None
+    assert router.find(None, "ok", notes) is None
+    assert router.find("de", "the red one on the table", notes) is None
+    assert len(notes) == 1

@@ -105,7 +105,8 @@ def build_corpus(
         if len(written.pictures) < len(items):
             without = len(items) - len(written.pictures)
             notes.append(
-                f"{without:,} of {len(items):,} pictures have no caption in {tag}; they can be found all the same."
+                f"{without:,} of {len(items):,} pictures {'has' if without == 1 else 'have'} no caption in {tag}, but "
+                "can be found all the same."
             )
     return Corpus(items, embeddings.pictures[chosen], rows, captions, tuple(notes))
 

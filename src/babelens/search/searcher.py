@@ -348,7 +348,7 @@ class Searcher:
         """The other text tower that the words of a query reach the pictures through, if there is one."""
         if self._router is None or query.mode == "text" or all(term.text is None for term in query.terms):
             return None
-        return self._router.find(query.language, notes)
+        return self._router.find(query.language, words_of(query), notes)
 
     def _query_vectors(
         self, query: Query, vector: Floats | None, routed: Routed | None, notes: list[str]
