@@ -1,0 +1,19 @@
+"""Documents to pages, passages and figures: PDF, plain text, Markdown, HTML, and folders of page scans."""
+
+from .document import PageRenderer, read_document, render_box, render_page
+from .types import DPI, Box, Document, Figure, LineReader, Page, Passage, RecognisedLine
+
+__all__ = [
+    "DPI",
+    "Box",
+    "Document",
+    "Figure",
+    "LineReader",
+    "Page",
+    "PageRenderer",
+    "Passage",
+    "RecognisedLine",
+    "read_document",
+    "render_box",
+    "render_page",
+]

@@ -1,0 +1,154 @@
+"""Ties figures to their captions, to the passages that mention them and to those around them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from .labels import caption_label, is_certain_caption
+from .layout import PageLayout, Rect, Region, union
+from .sections import Sections
+from .types import Figure, Passage
+
+_FARTHEST: Final = 130.0
+_BESIDE: Final = 60.0
+_SAME_FIGURE: Final = 45.0
+_LONGEST_CAPTION: Final = 400
+_AROUND: Final = 2
+_MOST_PASSAGES: Final = 12
+
+
+@dataclass(frozen=True, slots=True)
+class Caption:
+    """A block that says what a figure shows; ``certain`` when it cannot be a sentence that only mentions one."""
+
+    label: str
+    text: str
+    rect: Rect
+    certain: bool
+
+
+def figures_of(page: PageLayout, sections: Sections, count: int) -> list[Figure]:
+    """The figures of a page with their captions; ``count`` figures came before. Passages are tied later."""
+    captions = list(_captions(page, sections))
+    regions = list(page.regions)
+    tied = _assign(regions, captions)
+    figures = []
+    for index, region in enumerate(regions):
+        caption = tied.get(index)
+        figures.append(
+            Figure(
+                key=f"f{page.number}.{count + index + 1}",
+                page=page.number,
+                box=region.rect.pixels(),
+                label=caption.label if caption else None,
+                caption=caption.text if caption else None,
+                passages=(),
+                vector=region.vector,
+            )
+        )
+    return figures
+
+
+def merged_parts(page: PageLayout) -> PageLayout:
+    """The page with neighbouring regions that share one caption, and have nothing between them, as one region."""
+    lines = [line.rect for block in page.blocks if block.kind != "label" for line in block.lines]
+    labelled = sum(
+        caption_label(block.lines[0].text) is not None for block in page.blocks if block.kind == "text"
+    )
+    regions = list(page.regions)
+    changed = labelled > 0 and len(regions) > labelled
+    while changed:
+        changed = False
+        for i, first in enumerate(regions):
+            for second in regions[i + 1 :]:
+                both = union((first.rect, second.rect))
+                near = first.rect.grown(_SAME_FIGURE).meets(second.rect)
+                if near and not any(line.inside(both) > 0.5 for line in lines):
+                    regions = [region for region in regions if region not in (first, second)]
+                    regions.append(Region(both, first.vector and second.vector))
+                    changed = True
+                    break
+            if changed:
+                break
+    regions.sort(key=lambda region: (region.rect.y0, region.rect.x0))
+    return replace(page, regions=tuple(regions))
+
+
+def _captions(page: PageLayout, sections: Sections) -> list[Caption]:
+    found = []
+    for block in page.blocks:
+        if block.kind == "table":
+            continue
+        for number, line in enumerate(block.lines):
+            label = caption_label(line.text)
+            if label is None or (block.kind == "text" and number > 0):
+                continue
+            lines = block.lines[number:] if block.kind == "text" else block.lines[number : number + 1]
+            text = sections.joined(lines)[:_LONGEST_CAPTION]
+            certain = is_certain_caption(line.text)
+            if certain or len(lines) <= 3:
+                found.append(Caption(label, text, union(line.rect for line in lines), certain))
+    return found
+
+
+def _assign(regions: Sequence[Region], captions: Sequence[Caption]) -> dict[int, Caption]:
+    """To each region the nearest caption that no nearer region has, the certain ones first."""
+    pairs = []
+    for i, region in enumerate(regions):
+        for j, caption in enumerate(captions):
+            distance = _distance(region.rect, caption.rect)
+            if distance is not None:
+                pairs.append((not caption.certain, distance, i, j))
+    tied: dict[int, Caption] = {}
+    used: set[int] = set()
+    for _, _, i, j in sorted(pairs):
+        if i not in tied and j not in used:
+            tied[i] = captions[j]
+            used.add(j)
+    return tied
+
+
+def _distance(region: Rect, caption: Rect) -> float | None:
+    """How far a caption is from a figure, in pixels; ``None`` when it is too far or stands askew. One below counts
+    as a little nearer than one above, one beside as farther."""
+    across = min(region.x1, caption.x1) - max(region.x0, caption.x0)
+    down = min(region.y1, caption.y1) - max(region.y0, caption.y0)
+    if across > 0:
+        gap = max(-down, 0.0)
+        below = caption.y0 >= region.y0 + 0.5 * region.height
+        return gap + (0.0 if below else 15.0) if gap <= _FARTHEST else None
+    if down > 0 and -across <= _BESIDE:
+        return -across + 40.0
+    return None
+
+
+def tie_passages(
+    figures: Sequence[Figure], passages: Sequence[Passage], asides: dict[str, str]
+) -> list[Figure]:
+    """Figures with the keys of their passages: those that mention them, their own words (``asides``, by figure),
+    and the nearest ones of the page."""
+    mentions: dict[str, list[str]] = {}
+    pages: dict[int, list[Passage]] = {}
+    for passage in passages:
+        pages.setdefault(passage.page, []).append(passage)
+        for label in passage.mentions:
+            mentions.setdefault(label, []).append(passage.key)
+    own = set(asides.values())
+    tied = []
+    for figure in figures:
+        keys = list(mentions.get(figure.label, ())) if figure.label else []
+        around = [passage for passage in pages.get(figure.page, ()) if passage.key not in own]
+        around.sort(key=lambda passage: _apart(passage.box, figure.box))
+        keys = keys[: _MOST_PASSAGES - _AROUND - 1]
+        keys += [asides[figure.key]] if figure.key in asides else []
+        keys += [passage.key for passage in around[:_AROUND]]
+        tied.append(replace(figure, passages=tuple(dict.fromkeys(keys))))
+    return tied
+
+
+def _apart(first: tuple[int, int, int, int], second: tuple[int, int, int, int]) -> int:
+    across = max(first[0], second[0]) - min(first[2], second[2])
+    down = max(first[1], second[1]) - min(first[3], second[3])
+    return max(across, 0) + max(down, 0)

@@ -1,0 +1,297 @@
+"""From the characters of a PDF's text layer to segments: words on a line, in the order in which they are read.
+
+The order of a text layer is that of drawing, which says little: right-to-left text usually comes in the order in
+which it is seen. So lines are built from where characters stand, and text is kept in the layer's order only inside
+a word of a left-to-right script, where vowel signs may stand before the letter they follow (Devanagari).
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from .layout import Rect, Segment
+from .writing import is_cjk, is_rtl, logical
+
+# In parts of the font size. Within a word, gaps between advance boxes are near zero.
+_ASCENT: Final = 0.85
+_DESCENT: Final = 0.25
+_SAME_LINE: Final = 0.28
+_WORD_GAP: Final = 0.15
+_RTL_WORD_GAP: Final = 0.18
+_SEGMENT_GAP: Final = 1.3
+_SCRIPT_GAP: Final = 0.5
+# Superscripts and subscripts are smaller than what they belong to.
+_SMALL: Final = 0.82
+
+
+@dataclass(frozen=True, slots=True)
+class Glyph:
+    """A character: what it says, ``x0`` to ``x1`` of its advance, its baseline, size and weight.
+
+    ``space_before`` is True when the layer has a space there. ``origin`` is the same for the characters of a
+    ligature. ``upright`` is False for text that runs up or down the page.
+    """
+
+    text: str
+    x0: float
+    x1: float
+    baseline: float
+    size: float
+    bold: bool
+    space_before: bool
+    origin: tuple[int, float, float]
+    upright: bool = True
+
+
+@dataclass(slots=True)
+class _Run:
+    glyphs: list[Glyph]
+    x0: float
+    x1: float
+    baseline: float
+    size: float
+
+    @property
+    def rtl(self) -> bool:
+        return any(is_rtl(glyph.text) for glyph in self.glyphs)
+
+
+def segments_of(glyphs: Sequence[Glyph], *, rtl_page: bool) -> list[Segment]:
+    """The segments of a page, from top to bottom and left to right; each glyph is in exactly one.
+
+    ``rtl_page`` decides the direction of lines that have no letter.
+    """
+    upright = _without_shadows([glyph for glyph in glyphs if glyph.upright])
+    segments = [
+        segment for line in _lines(_runs(upright)) for segment in _split(line, rtl_page)
+    ]
+    segments += _sideways([glyph for glyph in glyphs if not glyph.upright])
+    return [segment for segment in segments if segment.text]
+
+
+def _without_shadows(glyphs: list[Glyph]) -> list[Glyph]:
+    """Each glyph once: some producers draw a letter twice, slightly moved, to make it bold."""
+    seen: dict[tuple[str, int, int], list[Glyph]] = {}
+    kept = []
+    for glyph in glyphs:
+        cell = (glyph.text, int(glyph.x0 // 8), int(glyph.baseline // 8))
+        near = (
+            other
+            for dx in (-1, 0, 1)
+            for dy in (-1, 0, 1)
+            for other in seen.get((cell[0], cell[1] + dx, cell[2] + dy), ())
+        )
+        close = 0.12 * glyph.size
+        if glyph.x1 > glyph.x0 and any(
+            abs(other.x0 - glyph.x0) < close and abs(other.baseline - glyph.baseline) < close for other in near
+        ):
+            continue
+        seen.setdefault(cell, []).append(glyph)
+        kept.append(glyph)
+    return kept
+
+
+def _runs(glyphs: Sequence[Glyph]) -> list[_Run]:
+    """Consecutive glyphs without a gap: a word, or part of one. Marks join whatever they stand on."""
+    runs: list[_Run] = []
+    for glyph in glyphs:
+        last = runs[-1] if runs else None
+        if last is not None and (_is_mark(glyph) or _joins(last, glyph)):
+            last.glyphs.append(glyph)
+            if not _is_mark(glyph):
+                last.x0, last.x1 = min(last.x0, glyph.x0), max(last.x1, glyph.x1)
+        else:
+            runs.append(_Run([glyph], glyph.x0, glyph.x1, glyph.baseline, glyph.size))
+    return runs
+
+
+def _is_mark(glyph: Glyph) -> bool:
+    return all(unicodedata.category(letter) == "Mn" for letter in glyph.text)
+
+
+def _joins(run: _Run, glyph: Glyph) -> bool:
+    size = max(run.size, glyph.size)
+    gap = max(glyph.x0 - run.x1, run.x0 - glyph.x1)
+    return (
+        not glyph.space_before
+        and abs(glyph.baseline - run.baseline) < 0.1 * size
+        and min(run.size, glyph.size) > _SMALL * size
+        and gap < _WORD_GAP * size
+    )
+
+
+def _lines(runs: list[_Run]) -> list[list[_Run]]:
+    """Runs by line, from the top. A small raised or lowered run joins the line that it touches."""
+    lines: list[list[_Run]] = []
+    for run in sorted(runs, key=lambda run: run.baseline):
+        if lines and abs(run.baseline - lines[-1][0].baseline) < _SAME_LINE * max(run.size, lines[-1][0].size):
+            lines[-1].append(run)
+        else:
+            lines.append([run])
+    merged: list[list[_Run]] = []
+    for number, line in enumerate(lines):
+        rest = []
+        near = [*lines[max(0, number - 2) : number], *lines[number + 1 : number + 3]]
+        for run in line:
+            host = next((other for other in near if any(_carries(big, run) for big in other)), None)
+            if host is None:
+                rest.append(run)
+            else:
+                host.append(run)
+        line[:] = rest
+        merged.append(line)
+    return [line for line in merged if line]
+
+
+def _carries(big: _Run, small: _Run) -> bool:
+    """Whether ``small`` is a superscript or subscript of ``big``."""
+    rise = big.baseline - small.baseline
+    gap = max(small.x0 - big.x1, big.x0 - small.x1)
+    return (
+        small.size < _SMALL * big.size
+        and -0.35 * big.size < rise < 0.6 * big.size
+        and gap < 0.3 * big.size
+        and len(small.glyphs) <= 6
+    )
+
+
+def _split(line: list[_Run], rtl_page: bool) -> list[Segment]:
+    """A line cut where the gap is wide, each part as a segment."""
+    line.sort(key=lambda run: (run.x0, run.x1))
+    parts: list[list[_Run]] = []
+    reach = 0.0
+    for run in line:
+        if parts and run.x0 - reach < _SEGMENT_GAP * max(run.size, parts[-1][-1].size):
+            parts[-1].append(run)
+            reach = max(reach, run.x1)
+        else:
+            parts.append([run])
+            reach = run.x1
+    return [_segment(part, rtl_page) for part in parts]
+
+
+def _segment(runs: list[_Run], rtl_page: bool) -> Segment:
+    glyphs = [glyph for run in runs for glyph in run.glyphs]
+    text = _visual_text(glyphs, rtl_page) if any(run.rtl for run in runs) else _forward_text(runs)
+    letters = [glyph for glyph in glyphs if not _is_mark(glyph)] or glyphs
+    size = _mode([glyph.size for glyph in letters])
+    baseline = _mode([glyph.baseline for glyph in letters])
+    rect = Rect(
+        min(glyph.x0 for glyph in letters),
+        baseline - _ASCENT * size,
+        max(glyph.x1 for glyph in letters),
+        baseline + _DESCENT * size,
+    )
+    bold = 2 * sum(glyph.bold for glyph in letters) > len(letters)
+    return Segment(text, rect, size, bold, baseline)
+
+
+def _mode(values: list[float]) -> float:
+    counts: dict[float, int] = {}
+    for value in values:
+        counts[value] = counts.get(value, 0) + 1
+    return max(counts, key=lambda value: counts[value])
+
+
+def _forward_text(runs: list[_Run]) -> str:
+    """Runs of a line without right-to-left letters, from left to right."""
+    text, reach = "", 0.0
+    for run in runs:
+        word = "".join(glyph.text for glyph in run.glyphs)
+        if text and _is_space(text[-1], word[0], run.x0 - reach, run):
+            text += " "
+        text += word
+        reach = max(reach, run.x1)
+    return _clean(text)
+
+
+def _is_space(left: str, right: str, gap: float, run: _Run) -> bool:
+    if is_cjk(left) and is_cjk(right):  # these scripts have no spaces; justified lines have gaps
+        return gap > _SCRIPT_GAP * run.size
+    return run.glyphs[0].space_before or gap > _WORD_GAP * run.size
+
+
+def _visual_text(glyphs: list[Glyph], rtl_page: bool) -> str:
+    """Glyphs as they are seen from left to right, turned into the order in which they are read."""
+    clusters: dict[tuple[int, float, float], list[Glyph]] = {}
+    marks = []
+    for glyph in glyphs:
+        if _is_mark(glyph) and glyph.origin not in clusters:
+            marks.append(glyph)
+        else:
+            clusters.setdefault(glyph.origin, []).append(glyph)
+    cells = sorted(
+        ([_cluster_text(group), min(g.x0 for g in group), max(g.x1 for g in group), group[0].size]
+         for group in clusters.values()),
+        key=lambda cell: (cell[1] + cell[2]),  # type: ignore[operator]
+    )
+    for mark in marks:  # onto the letter whose middle is nearest
+        middle = (mark.x0 + mark.x1) / 2
+        if cells:
+            nearest = min(cells, key=lambda cell: abs((cell[1] + cell[2]) / 2 - middle))  # type: ignore[operator]
+            nearest[0] = str(nearest[0]) + mark.text
+    visual: list[str] = []
+    reach = None
+    for text, x0, x1, size in cells:
+        assert isinstance(x0, float) and isinstance(x1, float) and isinstance(size, float)
+        if reach is not None and x0 - reach > _RTL_WORD_GAP * size:
+            visual.append(" ")
+        visual.append(str(text))
+        reach = x1 if reach is None else max(reach, x1)
+    return _clean(logical(visual, rtl_page=rtl_page))
+
+
+def _cluster_text(group: list[Glyph]) -> str:
+    """The letters of a ligature in reading order."""
+    if len(group) == 1:
+        return group[0].text
+    if is_rtl("".join(glyph.text for glyph in group)):
+        # Boxes may divide the ligature; where they do not, the layer's order has been turned round.
+        numbered = sorted(enumerate(group), key=lambda pair: (-pair[1].x1, -pair[0]))
+        group = [glyph for _, glyph in numbered]
+    text = "".join(glyph.text for glyph in group)
+    first = next((i for i, letter in enumerate(text) if unicodedata.category(letter) != "Mn"), 0)
+    text = text[first] + text[:first] + text[first + 1 :]
+    # An alef before a lam is never joined to it, so this can only be the ligature, turned round.
+    return text[::-1] if len(text) == 2 and text[0] in "اأإآٱ" and text[1] == "ل" else text
+
+
+def _sideways(glyphs: list[Glyph]) -> list[Segment]:
+    """Text that runs up or down the page, in the order of the layer."""
+    groups: list[list[Glyph]] = []
+    for glyph in glyphs:
+        near = (
+            groups
+            and abs(groups[-1][-1].x0 - glyph.x0) < 3 * glyph.size
+            and abs(groups[-1][-1].baseline - glyph.baseline) < 3 * glyph.size
+        )
+        groups[-1].append(glyph) if near else groups.append([glyph])
+    segments = []
+    for group in groups:
+        text = "".join((" " if glyph.space_before else "") + glyph.text for glyph in group)
+        rect = Rect(
+            min(glyph.x0 for glyph in group),
+            min(glyph.baseline for glyph in group) - group[0].size,
+            max(glyph.x1 for glyph in group),
+            max(glyph.baseline for glyph in group),
+        )
+        segments.append(Segment(_clean(text), rect, group[0].size, group[0].bold, rect.y1))
+    return segments
+
+
+def _is_variant(letter: str) -> bool:
+    """Ligatures, Arabic presentation forms, and radicals that fonts put in place of the characters they look like."""
+    return "\ufb00" <= letter <= "\ufdff" or "\ufe70" <= letter <= "\ufefc" or "\u2e80" <= letter <= "\u2fdf"
+
+
+def _clean(text: str) -> str:
+    """Presentation forms and ligatures as plain letters, one space between words."""
+    if not text.isascii():
+        text = "".join(
+            unicodedata.normalize("NFKC", letter) if _is_variant(letter) else letter for letter in text
+        )
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(text.split())

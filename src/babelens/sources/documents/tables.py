@@ -1,0 +1,198 @@
+"""Finds words that stand in rows and columns and keeps them so: one line a row, cells in order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+from .layout import Rect, Segment, union
+
+SEPARATOR: Final = " | "
+_ROW: Final = 0.35
+_RULE: Final = 6.0
+_EDGE: Final = 6.0
+_BREAK: Final = 3.2
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One segment per row, its cells separated by :data:`SEPARATOR`."""
+
+    rows: tuple[Segment, ...]
+
+
+Row = list[Segment]
+
+
+def find_tables(
+    segments: Sequence[Segment], rules: Sequence[Rect], *, rtl: bool
+) -> list[Table | list[Segment]]:
+    """Tables and, between them, the segments of no table, from the top down."""
+    rows = _rows(segments)
+    pieces: list[Table | list[Segment]] = []
+    start = 0
+    while start < len(rows):
+        end = _end_of_ruled(rows, start, rules)
+        if end is None:
+            end = _end_of_aligned(rows, start)
+        if end is None:
+            if not pieces or isinstance(pieces[-1], Table):
+                pieces.append([])
+            tail = pieces[-1]
+            assert isinstance(tail, list)
+            tail.extend(rows[start])
+            start += 1
+        else:
+            pieces.append(_table(rows[start:end], rules, rtl))
+            start = end
+    return pieces
+
+
+def _rows(segments: Sequence[Segment]) -> list[Row]:
+    rows: list[Row] = []
+    for segment in sorted(segments, key=lambda segment: segment.baseline):
+        last = rows[-1][0] if rows else None
+        if last is not None and segment.baseline - last.baseline < _ROW * max(segment.size, last.size):
+            rows[-1].append(segment)
+        else:
+            rows.append([segment])
+    for row in rows:
+        row.sort(key=lambda segment: segment.rect.x0)
+    return rows
+
+
+def _frame(rules: Sequence[Rect], around: Rect) -> Rect | None:
+    """The frame of ruled lines or cells that a row stands in: what touches it, and what touches that."""
+    frame: Rect | None = None
+    left = [rule for rule in rules if rule.width > 12 or rule.height > 12]
+    reach = around.grown(_EDGE)
+    changed = True
+    while changed:
+        changed = False
+        rest = []
+        for rule in left:
+            if rule.meets(reach):
+                frame = rule if frame is None else union((frame, rule))
+                reach = union((reach, rule.grown(_EDGE)))
+                changed = True
+            else:
+                rest.append(rule)
+        left = rest
+    return frame
+
+
+def _end_of_ruled(rows: Sequence[Row], start: int, rules: Sequence[Rect]) -> int | None:
+    """Where a table that is drawn with lines, and begins at row ``start``, ends."""
+    first = union(segment.rect for segment in rows[start])
+    frame = _frame(rules, first)
+    if frame is None or first.inside(frame.grown(_EDGE)) < 0.9:
+        return None
+    inner = [rule for rule in rules if rule.inside(frame.grown(2)) > 0.9 or rule.meets(frame)]
+    heights = _levels([edge for rule in inner for edge in ((rule.y0, rule.y1) if rule.width > 12 else ())])
+    widths = _levels([edge for rule in inner for edge in ((rule.x0, rule.x1) if rule.height > 12 else ())])
+    end = start
+    while end < len(rows) and union(segment.rect for segment in rows[end]).inside(frame.grown(_EDGE)) > 0.7:
+        end += 1
+    inside = rows[start:end]
+    several = sum(len(row) > 1 for row in inside)
+    if len(heights) < 3 or len(inside) < 2 or several < 1:
+        return None
+    if len(widths) < 3 and several < max(2, len(inside) // 3):
+        return None
+    return end
+
+
+def _levels(values: Sequence[float]) -> list[float]:
+    """Values with those that are near each other taken as one."""
+    levels: list[float] = []
+    for value in sorted(values):
+        if not levels or value - levels[-1] > _RULE:
+            levels.append(value)
+    return levels
+
+
+def _end_of_aligned(rows: Sequence[Row], start: int) -> int | None:
+    """Where a table without lines, and begins at row ``start``, ends: rows of several cells that stand in line."""
+    if len(rows[start]) < 2:
+        return None
+    end = start + 1
+    lone = 0
+    while end < len(rows):
+        above, row = rows[end - 1], rows[end]
+        size = max(segment.size for segment in row)
+        if row[0].baseline - above[0].baseline > _BREAK * size or not _aligned(rows[start:end], row):
+            break
+        lone = lone + 1 if len(row) == 1 else 0
+        if lone > 2:
+            break
+        end += 1
+    while end > start and len(rows[end - 1]) == 1:
+        end -= 1
+    several = sum(len(row) > 1 for row in rows[start:end])
+    return end if several >= 3 and 2 * several > end - start else None
+
+
+def _aligned(above: Sequence[Row], row: Row) -> bool:
+    """Whether every cell of ``row`` begins, ends or is centred where one above does."""
+    cells = [segment.rect for other in above[-4:] for segment in other]
+    return all(
+        any(
+            min(abs(cell.x0 - rect.x0), abs(cell.x1 - rect.x1), abs(cell.x0 + cell.x1 - rect.x0 - rect.x1) / 2) < _EDGE
+            for cell in cells
+        )
+        for rect in (segment.rect for segment in row)
+    )
+
+
+def _table(rows: Sequence[Row], rules: Sequence[Rect], rtl: bool) -> Table:
+    segments = [segment for row in rows for segment in row]
+    around = union(segment.rect for segment in segments)
+    inner = [rule for rule in rules if rule.meets(around.grown(_EDGE))]
+    across = _levels(
+        [edge for rule in inner if rule.width > 0.5 * around.width or rule.height > _RULE
+         for edge in (rule.y0, rule.y1) if rule.width > 12]
+    )
+    down = _levels([edge for rule in inner if rule.height > 12 for edge in (rule.x0, rule.x1)])
+    if len(across) >= 3:
+        bands = _bands(segments, across, vertical=True)
+    else:
+        bands = [list(row) for row in rows]
+    columns = down if len(down) >= 3 else _column_edges(rows)
+    lines = []
+    for band in bands:
+        cells = _bands(band, columns, vertical=False)
+        texts = [
+            " ".join(segment.text for segment in sorted(cell, key=lambda s: (round(s.baseline / 4), -s.rect.x0 if rtl else s.rect.x0)))
+            for cell in (reversed(cells) if rtl else cells)
+        ]
+        longest = max(band, key=lambda segment: len(segment.text))
+        rect = union(segment.rect for segment in band)
+        lines.append(replace(longest, text=SEPARATOR.join(texts), rect=rect, bold=all(s.bold for s in band)))
+    return Table(tuple(lines))
+
+
+def _bands(segments: Sequence[Segment], edges: Sequence[float], *, vertical: bool) -> list[list[Segment]]:
+    """Segments by the strip between ``edges`` in which their middle lies; empty strips are left out."""
+    strips: dict[int, list[Segment]] = {}
+    for segment in segments:
+        rect = segment.rect
+        middle = (rect.y0 + rect.y1) / 2 if vertical else (rect.x0 + rect.x1) / 2
+        strips.setdefault(sum(edge < middle for edge in edges), []).append(segment)
+    return [strips[number] for number in sorted(strips)]
+
+
+def _column_edges(rows: Sequence[Row]) -> list[float]:
+    """The left edges of columns, from the rows that have most cells."""
+    most = max(len(row) for row in rows)
+    spans: list[tuple[float, float]] = []
+    for row in rows:
+        if len(row) == most:
+            spans.extend((segment.rect.x0, segment.rect.x1) for segment in row)
+    edges: list[float] = []
+    reach = float("-inf")
+    for x0, x1 in sorted(spans):
+        if x0 > reach:
+            edges.append(x0 - 2)
+        reach = max(reach, x1)
+    return edges
