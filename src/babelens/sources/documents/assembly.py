@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 from ...language_detection import detect_language
-from ...languages import LANGUAGES, main_script
+from ...languages import LANGUAGES, main_script, script_of
 from .figures import figures_of, merged_parts, tie_passages
 from .furniture import without_furniture
 from .layout import PageLayout
@@ -19,6 +19,8 @@ from .types import Figure, Page, Passage
 # Pages that are looked at before the first is cut into passages, to know the size of running text.
 _AHEAD: Final = 12
 _MIN_LETTERS: Final = 24
+_SHARE: Final = 0.15
+_TELLING: Final = {"Hira": "ja", "Kana": "ja", "Arab": "ar", "Deva": "hi"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +92,12 @@ def with_languages(passages: list[Passage]) -> list[Passage]:
 
 
 def _language(passage: Passage) -> str | None:
-    letters = sum(letter.isalpha() for letter in passage.body)
-    if letters < _MIN_LETTERS and main_script(passage.body) == "Latn":
+    """The language of the words. Formulas and names in Latin letters do not hide that of a text in another script."""
+    start = passage.body[:1000]
+    scripts = Counter(filter(None, map(script_of, start)))
+    for script, language in _TELLING.items():
+        if scripts[script] > _SHARE * scripts.total():
+            return language
+    if main_script(start) == "Latn" and scripts.total() < _MIN_LETTERS:
         return None
-    return detect_language(passage.body[:1000])
+    return detect_language(start)

@@ -5,18 +5,20 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import pairwise
 from statistics import median
 from typing import Final
 
 from .labels import is_certain_caption
 from .layout import Block, Rect, Segment, union
 from .tables import Table, find_tables
-from .writing import is_cjk
 
 # In parts of the font size.
-_GUTTER: Final = 0.9
+_GUTTER: Final = 0.4
 _PROSE: Final = 9.0
-_LEADING: Final = 1.75
+_LEADING: Final = 1.35
+_WIDEST_LEADING: Final = 2.4
+_PARAGRAPH: Final = 1.3
 _SIZE_STEP: Final = 0.12
 _ROW: Final = 0.35
 _COLUMN_LINES: Final = 3
@@ -69,7 +71,7 @@ def _gutters(segments: Sequence[Segment]) -> list[float]:
         counts[key] = counts.get(key, 0) + 1
     often = sorted(counts, key=lambda key: -counts[key])[:8]
     size = median(segment.size for segment in segments)
-    return [key * 6 - _GUTTER * size / 2 - 3 for key in often]
+    return [key * 6 - 0.3 * size - 3 for key in often]
 
 
 def _longest(
@@ -114,19 +116,33 @@ def _is_prose(segments: Sequence[Segment], x: float, rules: Sequence[Rect]) -> b
 
 def _paragraphs(segments: Sequence[Segment], rtl: bool) -> list[Block]:
     blocks: list[list[Segment]] = []
-    for line in _joined(segments, rtl):
-        if blocks and _continues(blocks[-1], line):
+    lines = _joined(segments, rtl)
+    leading = _leading(lines)
+    for line in lines:
+        if blocks and _continues(blocks[-1], line, leading):
             blocks[-1].append(line)
         else:
             blocks.append([line])
     return [Block("text", tuple(lines)) for lines in blocks]
 
 
+def _leading(lines: Sequence[Segment]) -> float:
+    """From one line to the next, in parts of the font size, as most lines have it."""
+    counts: dict[int, int] = {}
+    for last, line in pairwise(lines):
+        pitch = (line.baseline - last.baseline) / max(line.size, 1.0)
+        if abs(last.size - line.size) < 1 and 0.9 < pitch < _WIDEST_LEADING:
+            counts[round(pitch * 20)] = counts.get(round(pitch * 20), 0) + 1
+    # A few lines tell less than what is usual.
+    return max(counts, key=lambda key: counts[key]) / 20 if sum(counts.values()) >= 4 else _LEADING
+
+
 def _joined(segments: Sequence[Segment], rtl: bool) -> list[Segment]:
     """One segment per line: what stands on one baseline, with a space between, in reading order."""
     lines: list[list[Segment]] = []
     for segment in sorted(segments, key=lambda segment: segment.baseline):
-        if lines and abs(segment.baseline - lines[-1][0].baseline) < _ROW * max(segment.size, lines[-1][0].size):
+        same = lines and abs(segment.baseline - lines[-1][0].baseline) < _ROW * max(segment.size, lines[-1][0].size)
+        if same and not is_certain_caption(segment.text):
             lines[-1].append(segment)
         else:
             lines.append([segment])
@@ -141,20 +157,20 @@ def join_line(segments: Sequence[Segment], *, rtl: bool, separator: str = " ") -
         longest,
         text=separator.join(segment.text for segment in ordered),
         rect=union(segment.rect for segment in ordered),
-        bold=all(segment.bold for segment in ordered),
+        strong=all(segment.strong for segment in ordered),
     )
 
 
-def _continues(block: Sequence[Segment], line: Segment) -> bool:
+def _continues(block: Sequence[Segment], line: Segment, leading: float) -> bool:
     """Whether ``line`` goes on with the paragraph above it."""
     last = block[-1]
     size = max(last.size, line.size)
     pitch = line.baseline - last.baseline
-    if abs(last.size - line.size) > _SIZE_STEP * size or pitch > _LEADING * size:
+    if abs(last.size - line.size) > _SIZE_STEP * size or pitch > _PARAGRAPH * leading * size:
         return False
     if len(block) > 1 and pitch > 1.35 * max(block[-1].baseline - block[-2].baseline, size):
         return False
-    if last.bold != line.bold and (_is_whole(last) or _is_whole(line)):
+    if last.strong != line.strong and _is_set_off(last, line, pitch > 1.15 * leading * line.size):
         return False
     if _BULLET.match(line.text) and (not line.text[0].isdigit() or line.rect.x0 <= block[0].rect.x0 + 3):
         return False
@@ -164,6 +180,8 @@ def _continues(block: Sequence[Segment], line: Segment) -> bool:
     return overlap > 0 or abs(last.rect.x0 - line.rect.x0) < size
 
 
-def _is_whole(line: Segment) -> bool:
-    """Whether a line's weight is that of all its words and not of the larger part of them."""
-    return len(line.text) > 1 and (line.bold or not is_cjk(line.text[0]))
+def _is_set_off(last: Segment, line: Segment, apart: bool) -> bool:
+    """Whether a change of font is that between a heading and its text, and not a line that happens to be emphasised
+    from end to end."""
+    strong, plain = (last, line) if last.strong else (line, last)
+    return len(strong.text) > 1 and (strong.rect.width < plain.rect.width - 2 * plain.size or apart)

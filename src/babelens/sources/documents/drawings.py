@@ -25,6 +25,10 @@ _WHOLE_PAGE: Final = 0.8
 _MANY_WORDS: Final = 0.42
 _NEAR_LABEL: Final = 14.0
 _LABEL_LENGTH: Final = 40
+_CAPTION: Final = 90.0
+_BOXES: Final = 3
+_MOST_BOXES: Final = 300
+_HELD: Final = 0.6
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,19 +46,45 @@ class Mark:
 def find_regions(
     marks: Sequence[Mark], segments: Sequence[Segment], tables: Sequence[Rect], size: tuple[float, float]
 ) -> list[Region]:
-    """The regions of a page of ``size`` pixels, from the top. ``tables`` are where words stand in rows and columns."""
+    """The regions of a page of ``size`` pixels. ``tables`` are where words stand in rows and columns."""
     page = Rect(0.0, 0.0, *size)
     kept = [mark for mark in marks if mark.rect.inside(page) > 0 or mark.is_rule]
     kept = [mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_page_rule(mark, page)]
-    groups = _cluster(kept, size)
     regions = []
-    for group in groups:
-        region = _judge(group, segments, tables, page)
-        if region is not None:
-            regions.append(region)
-    merged = _merge(regions)
-    grown = [Region(_with_labels(region.rect, segments).clipped(*size), region.vector) for region in merged]
-    return sorted(_merge(grown), key=lambda region: (region.rect.y0, region.rect.x0))
+    for group in _cluster(kept, size):
+        drawn = [mark for mark in group if mark.kind != "straight"]
+        # The rules of a table tie the pictures in its cells together, though each is one of its own.
+        parts = _cluster(drawn, size) if _is_held_by_rules(group, drawn) else [group]
+        for part in parts:
+            region = _judge(part, segments, tables, page)
+            if region is not None:
+                regions.append(region)
+    return _merge(regions)
+
+
+def with_labels(
+    regions: Sequence[Region], segments: Sequence[Segment], size: tuple[float, float]
+) -> tuple[Region, ...]:
+    """Regions with the words that belong to them, from the top."""
+    grown = [Region(_with_labels(region.rect, segments).clipped(*size), region.vector) for region in regions]
+    return tuple(sorted(_merge(grown), key=lambda region: (region.rect.y0, region.rect.x0)))
+
+
+def _is_held_by_rules(group: Sequence[Mark], drawn: Sequence[Mark]) -> bool:
+    whole = union(mark.rect for mark in group)
+    if not drawn or len(drawn) == len(group) or _boxes_apart(group) >= _BOXES:
+        return False
+    return union(mark.rect for mark in drawn).area < _HELD * whole.area or all(
+        mark.kind == "picture" for mark in drawn
+    )
+
+
+def _boxes_apart(group: Sequence[Mark]) -> int:
+    """How many rectangles do not touch another: the boxes of a block diagram, not the cells of a table."""
+    boxes = [mark.rect for mark in group if mark.kind == "straight" and not mark.is_rule][:_MOST_BOXES]
+    return sum(
+        not any(i != j and other.grown(3).meets(box) for j, other in enumerate(boxes)) for i, box in enumerate(boxes)
+    )
 
 
 def _is_page_rule(mark: Mark, page: Rect) -> bool:
@@ -96,7 +126,7 @@ def _judge(
     shapes = [mark for mark in group if mark.kind == "path"]
     vector = sum(mark.rect.area for mark in pictures) < 0.5 * rect.area
     if not vector:
-        rect = union(mark.rect for mark in pictures)
+        rect = union(mark.rect for mark in (*pictures, *shapes))
     if not _is_large_enough(rect) or rect.area > 0.95 * page.area:
         return None
     if not vector:
@@ -105,12 +135,8 @@ def _judge(
     share = words / rect.area
     in_table = any(rect.inside(table.grown(20)) > 0.8 for table in tables)
     if not shapes and not pictures:
-        # Rectangles and rules: a block diagram has several boxes apart, a table or a frame does not.
-        boxes = [mark for mark in group if not mark.is_rule]
-        apart = sum(
-            not any(other is not box and other.rect.grown(3).meets(box.rect) for other in boxes) for box in boxes
-        )
-        if in_table or apart < 3 or share > 0.3:
+        apart = _boxes_apart(group)
+        if in_table or apart < _BOXES or share > 0.3:
             return None
         return Region(rect, True)
     # Round corners and bullets in a table or a frame full of text are no drawing.
@@ -171,8 +197,67 @@ def _has_neighbour(segment: Segment, lines: Sequence[Segment]) -> bool:
     )
 
 
-def has_ink(region: Rect, ink: np.ndarray[Any, np.dtype[np.bool_]], scale: float) -> bool:
-    """Whether anything is to be seen in a region; ``ink`` is the page at ``scale`` of the usual resolution."""
-    x0, y0, x1, y1 = (int(value * scale) for value in region)
-    part = ink[y0 : y1 + 1, x0 : x1 + 1]
-    return bool(part.size and part.mean() > 0.004)
+class Ink:
+    """Where a page is not blank, apart from its words: ``seen`` is (height, width), of the page at ``scale``."""
+
+    def __init__(
+        self, seen: np.ndarray[Any, np.dtype[np.bool_]], scale: float, segments: Sequence[Segment]
+    ) -> None:
+        self._scale = scale
+        self._seen = seen.copy()
+        for segment in segments:
+            x0, y0, x1, y1 = self._cells(segment.rect)
+            self._seen[y0:y1, x0:x1] = False
+
+    def _cells(self, rect: Rect) -> tuple[int, int, int, int]:
+        x0, y0, x1, y1 = (value * self._scale for value in rect)
+        return max(int(x0), 0), max(int(y0), 0), int(x1) + 1, int(y1) + 1
+
+    def trimmed(self, rect: Rect) -> Rect | None:
+        """The part of ``rect`` that holds all it shows; ``None`` when it shows nothing but specks."""
+        x0, y0, x1, y1 = self._cells(rect)
+        part = self._seen[y0:y1, x0:x1]
+        if not part.size or part.mean() < 0.004:
+            return None
+        rows, columns = np.flatnonzero(part.any(axis=1)), np.flatnonzero(part.any(axis=0))
+        inner = Rect(x0 + columns[0], y0 + rows[0], x0 + columns[-1] + 1, y0 + rows[-1] + 1)
+        scaled = Rect(*(float(value) / self._scale for value in inner))
+        return Rect(
+            max(rect.x0, scaled.x0), max(rect.y0, scaled.y0), min(rect.x1, scaled.x1), min(rect.y1, scaled.y1)
+        )
+
+    def gap(self, rect: Rect, left: float, right: float) -> float | None:
+        """The middle of the widest blank strip that divides ``rect`` between ``left`` and ``right``."""
+        x0, y0, x1, y1 = self._cells(rect)
+        blank = ~self._seen[y0:y1, x0:x1].any(axis=0)
+        best, start = (0, 0), None
+        for index in range(len(blank) + 1):
+            here = (x0 + index) / self._scale
+            if index < len(blank) and blank[index] and left <= here <= right:
+                start = index if start is None else start
+            elif start is not None:
+                best = max(best, (index - start, start))
+                start = None
+        width, first = best
+        return (x0 + first + width / 2) / self._scale if width >= 2 else None
+
+
+def divided(regions: Sequence[Region], captions: Sequence[Rect], ink: Ink) -> list[Region]:
+    """Regions trimmed to what they show; one above or below two captions side by side becomes two."""
+    result: list[Region] = []
+    for region in regions:
+        rect = ink.trimmed(region.rect)
+        if rect is None or not _is_large_enough(rect):
+            continue
+        parts = [rect]
+        below = sorted(c for c in captions if abs(c.y0 - rect.y1) < _CAPTION or abs(rect.y0 - c.y1) < _CAPTION)
+        for first, second in zip(below, below[1:], strict=False):
+            whole = parts[-1]
+            if second.x0 <= first.x1 or not whole.x0 <= first.x1 or not second.x0 <= whole.x1:
+                continue
+            x = ink.gap(whole, first.x0 + 20, second.x0 + 20)
+            if x is not None:
+                parts[-1:] = [Rect(whole.x0, whole.y0, x, whole.y1), Rect(x, whole.y0, whole.x1, whole.y1)]
+        trimmed = [ink.trimmed(part) for part in parts] if len(parts) > 1 else parts
+        result.extend(Region(part, region.vector) for part in trimmed if part and _is_large_enough(part))
+    return result

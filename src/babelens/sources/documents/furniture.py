@@ -46,7 +46,7 @@ def without_furniture(pages: Iterable[PageLayout]) -> Iterator[PageLayout]:
 
 
 def _keys(page: PageLayout) -> set[Key]:
-    keys = {_line_key(line) for line in _zone_lines(page)}
+    keys = {key for line in _zone_lines(page) for key in _line_keys(line, page.number)}
     return keys | {_region_key(region) for region in page.regions}
 
 
@@ -61,8 +61,15 @@ def _in_zone(line: Segment, page: PageLayout) -> bool:
     return line.rect.y1 < _ZONE * page.height or line.rect.y0 > (1 - _ZONE) * page.height
 
 
-def _line_key(line: Segment) -> Key:
-    return _DIGITS.sub("#", line.text), round(line.baseline / _EDGE)
+def _line_keys(line: Segment, page: int) -> list[Key]:
+    """What a running head repeats: its words, or only the page's number beside the title of the section."""
+    height = round(line.baseline / _EDGE)
+    keys = [(_DIGITS.sub("#", line.text), height)]
+    words = line.text.split()
+    for word in {words[0], words[-1]}:
+        if word.isdecimal() and len(word) <= 5:
+            keys.append((f"page {int(word) - page}", height))
+    return keys
 
 
 def _region_key(region: Region) -> Key:
@@ -74,7 +81,11 @@ def _cleaned(page: PageLayout, counts: Counter[Key], pages: int) -> PageLayout:
     enough = _OFTEN if pages > 4 else 2
     if pages < 2:
         return page
-    gone = {line for line in _zone_lines(page) if _near(counts, _line_key(line)) >= enough}
+    gone = {
+        line
+        for line in _zone_lines(page)
+        if any(_near(counts, key) >= enough for key in _line_keys(line, page.number))
+    }
     regions = tuple(region for region in page.regions if _near(counts, _region_key(region)) < max(enough, _OFTEN))
     blocks: list[Block] = []
     for block in page.blocks:

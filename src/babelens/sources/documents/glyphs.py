@@ -22,6 +22,10 @@ _SAME_LINE: Final = 0.28
 _WORD_GAP: Final = 0.15
 _RTL_WORD_GAP: Final = 0.18
 _SEGMENT_GAP: Final = 1.3
+_GUTTER: Final = 0.6
+_AROUND: Final = 8
+_SAME_GAPS: Final = 5
+_WIDE_GAPS: Final = 3
 _SCRIPT_GAP: Final = 0.5
 # Superscripts and subscripts are smaller than what they belong to.
 _SMALL: Final = 0.82
@@ -29,10 +33,10 @@ _SMALL: Final = 0.82
 
 @dataclass(frozen=True, slots=True)
 class Glyph:
-    """A character: what it says, ``x0`` to ``x1`` of its advance, its baseline, size and weight.
+    """A character: what it says, ``x0`` to ``x1`` of its advance, its baseline and size.
 
-    ``space_before`` is True when the layer has a space there. ``origin`` is the same for the characters of a
-    ligature. ``upright`` is False for text that runs up or down the page.
+    ``strong`` is True for bold, italic and other fonts that headings have, ``space_before`` where the layer has a
+    space. ``origin`` is the same for the characters of a ligature. ``upright`` is False for text that runs up or down the page.
     """
 
     text: str
@@ -40,7 +44,7 @@ class Glyph:
     x1: float
     baseline: float
     size: float
-    bold: bool
+    strong: bool
     space_before: bool
     origin: tuple[int, float, float]
     upright: bool = True
@@ -65,8 +69,12 @@ def segments_of(glyphs: Sequence[Glyph], *, rtl_page: bool) -> list[Segment]:
     ``rtl_page`` decides the direction of lines that have no letter.
     """
     upright = _without_shadows([glyph for glyph in glyphs if glyph.upright])
+    lines = _lines(_runs(upright))
+    gutters = _gutters(lines)
     segments = [
-        segment for line in _lines(_runs(upright)) for segment in _split(line, rtl_page)
+        _segment(part, rtl_page)
+        for line, cuts in zip(lines, gutters, strict=True)
+        for part in _split(line, cuts)
     ]
     segments += _sideways([glyph for glyph in glyphs if not glyph.upright])
     return [segment for segment in segments if segment.text]
@@ -158,19 +166,48 @@ def _carries(big: _Run, small: _Run) -> bool:
     )
 
 
-def _split(line: list[_Run], rtl_page: bool) -> list[Segment]:
-    """A line cut where the gap is wide, each part as a segment."""
-    line.sort(key=lambda run: (run.x0, run.x1))
+def _gutters(lines: list[list[_Run]]) -> list[set[int]]:
+    """For each line, before which of its runs there is a gap that many lines around have at the same place: one
+    between columns, even if it is no wider than some between words."""
+    for line in lines:
+        line.sort(key=lambda run: (run.x0, run.x1))
+    gaps: list[list[tuple[float, float, int]]] = []
+    for line in lines:
+        found, reach = [], line[0].x1
+        for index, run in enumerate(line[1:], start=1):
+            if run.x0 - reach >= _GUTTER * run.size:
+                found.append((reach, run.x0, index))
+            reach = max(reach, run.x1)
+        gaps.append(found)
+    cuts: list[set[int]] = [set() for _ in lines]
+    for number, found in enumerate(gaps):
+        around = [gap for gap in gaps[max(0, number - _AROUND) : number + _AROUND + 1] if gap]
+        for left, right, index in found:
+            need = _GUTTER * lines[number][index].size
+            same = [
+                x1 - x0
+                for other in around
+                for x0, x1, _ in other
+                if min(right, x1) - max(left, x0) >= need
+            ]
+            wide = sum(width >= _SEGMENT_GAP * lines[number][index].size for width in same)
+            if len(same) > _SAME_GAPS or wide >= _WIDE_GAPS:
+                cuts[number].add(index)
+    return cuts
+
+
+def _split(line: list[_Run], cuts: set[int]) -> list[list[_Run]]:
+    """The runs of a line in parts, cut where the gap is wide or in ``cuts``."""
     parts: list[list[_Run]] = []
     reach = 0.0
-    for run in line:
-        if parts and run.x0 - reach < _SEGMENT_GAP * max(run.size, parts[-1][-1].size):
-            parts[-1].append(run)
-            reach = max(reach, run.x1)
-        else:
+    for index, run in enumerate(line):
+        wide = not parts or run.x0 - reach >= _SEGMENT_GAP * max(run.size, parts[-1][-1].size)
+        if wide or index in cuts:
             parts.append([run])
-            reach = run.x1
-    return [_segment(part, rtl_page) for part in parts]
+        else:
+            parts[-1].append(run)
+        reach = run.x1 if index == 0 else max(reach, run.x1)
+    return parts
 
 
 def _segment(runs: list[_Run], rtl_page: bool) -> Segment:
@@ -185,8 +222,8 @@ def _segment(runs: list[_Run], rtl_page: bool) -> Segment:
         max(glyph.x1 for glyph in letters),
         baseline + _DESCENT * size,
     )
-    bold = 2 * sum(glyph.bold for glyph in letters) > len(letters)
-    return Segment(text, rect, size, bold, baseline)
+    strong = sum(glyph.strong for glyph in letters) > 0.85 * len(letters)
+    return Segment(text, rect, size, strong, baseline)
 
 
 def _mode(values: list[float]) -> float:
@@ -278,13 +315,16 @@ def _sideways(glyphs: list[Glyph]) -> list[Segment]:
             max(glyph.x1 for glyph in group),
             max(glyph.baseline for glyph in group),
         )
-        segments.append(Segment(_clean(text), rect, group[0].size, group[0].bold, rect.y1))
+        segments.append(Segment(_clean(text), rect, group[0].size, group[0].strong, rect.y1))
     return segments
 
 
 def _is_variant(letter: str) -> bool:
-    """Ligatures, Arabic presentation forms, and radicals that fonts put in place of the characters they look like."""
-    return "\ufb00" <= letter <= "\ufdff" or "\ufe70" <= letter <= "\ufefc" or "\u2e80" <= letter <= "\u2fdf"
+    """Ligatures, Arabic presentation forms, mathematical letters, and radicals in place of the characters they
+    look like."""
+    return (
+        "\ufb00" <= letter <= "\ufdff" or "\ufe70" <= letter <= "\ufefc" or "\u2e80" <= letter <= "\u2fdf" or "\U0001d400" <= letter <= "\U0001d7ff"
+    )
 
 
 def _clean(text: str) -> str:

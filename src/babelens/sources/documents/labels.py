@@ -20,8 +20,8 @@ _LABEL: Final = re.compile(rf"(?i:{_WORDS})[\s(\[]*({_NUMBER}(?:{_ALSO}{_NUMBER}
 _ORDINAL: Final = re.compile(r"第\s*(\d+(?:[-.]\d+)*)\s*図")
 _ONE_NUMBER: Final = re.compile(_NUMBER)
 _DASHES: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−－", "-") | {"．": ".", "：": ":"})
-# A line of a list of figures, which names a page at its end.
-_LEADERS: Final = re.compile(r"(?:\.\s?){4,}|…{2,}|･{3,}|・{3,}")
+# Of a list of contents or figures, which names a page at the end of each line.
+LEADERS: Final = re.compile(r"\s*(?:(?:\.\s?){4,}|…{2,}|･{3,}|・{3,})\s*")
 _AFTER_CAPTION_NUMBER: Final = re.compile(r"[)\]]?\s*(?:[:.,;|–—-]|：|。|．|、|،|$)")
 
 
@@ -37,7 +37,7 @@ def find_labels(text: str) -> tuple[str, ...]:
 def caption_label(text: str) -> str | None:
     """The label that ``text`` begins with, as a caption does; ``None`` when it does not, or is a line of a list."""
     match = _opening(text)
-    if match is None or _LEADERS.search(text):
+    if match is None or LEADERS.search(text):
         return None
     numbers = _ONE_NUMBER.findall(match[1])
     return f"figure {numbers[0].lower()}"

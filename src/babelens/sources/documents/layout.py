@@ -74,7 +74,7 @@ class Segment:
     text: str
     rect: Rect
     size: float
-    bold: bool = False
+    strong: bool = False
     baseline: float = 0.0
 
 
@@ -101,8 +101,8 @@ class Block:
         return max(weights, key=lambda size: weights[size])
 
     @property
-    def bold(self) -> bool:
-        return all(line.bold for line in self.lines)
+    def strong(self) -> bool:
+        return all(line.strong for line in self.lines)
 
 
 @dataclass(frozen=True, slots=True)
@@ -140,7 +140,7 @@ def to_plain(page: PageLayout) -> dict[str, Any]:
             [
                 block.kind,
                 [
-                    [*map(_short, line.rect), line.text, line.size, line.bold, _short(line.baseline)]
+                    [*map(_short, line.rect), line.text, line.size, line.strong, _short(line.baseline)]
                     for line in block.lines
                 ],
             ]

@@ -18,7 +18,7 @@ import pypdfium2.raw as raw
 
 from .drawings import Mark
 from .glyphs import Glyph
-from .layout import PIXELS_PER_POINT, Rect
+from .layout import DPI, PIXELS_PER_POINT, Rect
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -30,7 +30,9 @@ _MAX_OBJECTS: Final = 200_000
 _MAX_DEPTH: Final = 12
 _PRECISION: Final = 64
 _FORCE_BOLD: Final = 1 << 18
-_BOLD_NAMES: Final = ("bold", "black", "heavy", "demi", "medi")
+_ITALIC: Final = 1 << 6
+# Fonts in which headings are set, against text of another. A Gothic is bold beside a Mincho.
+_STRONG_NAMES: Final = ("bold", "black", "heavy", "demi", "italic", "oblique", "gothic", "kaku")
 _STROKED: Final = 2
 
 Matrix = tuple[float, float, float, float, float, float]
@@ -102,7 +104,7 @@ class OpenPage:
             key = ctypes.cast(holder, ctypes.c_void_p).value or 0
             if key not in fonts:
                 fonts[key] = _font(layer, index, holder)
-            size, bold = fonts[key]
+            size, strong = fonts[key]
             rect = self._rect(_IDENTITY, box.left, box.bottom, box.right, box.top)
             _, baseline = _apply(self._to_pixels, x.value, y.value)
             size_px = max(round(size * PIXELS_PER_POINT * 2) / 2, 0.5)
@@ -113,7 +115,7 @@ class OpenPage:
                     rect.x1,
                     baseline,
                     size_px,
-                    bold,
+                    strong,
                     space,
                     (key, x.value, y.value),
                     self._is_upright(layer, index),
@@ -210,8 +212,8 @@ class OpenPage:
         return image.convert("RGB")
 
     def ink(self) -> np.ndarray[Any, np.dtype[np.bool_]]:
-        """Where the page is not of its background's colour, at a fifth of the usual resolution: (height, width)."""
-        grey = np.asarray(self.render(30, 4_000_000).convert("L"), dtype=np.int16)
+        """Where the page is not of its background's colour, at a quarter of the usual resolution: (height, width)."""
+        grey = np.asarray(self.render(DPI / 4, 4_000_000).convert("L"), dtype=np.int16)
         background = np.bincount(grey.ravel(), minlength=256).argmax()
         return np.asarray(np.abs(grey - int(background)) > 24)
 
@@ -231,7 +233,7 @@ def _widened(glyphs: list[Glyph], silent: list[tuple[float, float, float]]) -> l
 
 
 def _font(layer: Any, index: int, holder: Any) -> tuple[float, bool]:
-    """The size in points as it appears, and whether it is bold."""
+    """The size in points as it appears, and whether its font is one for headings."""
     matrix = raw.FS_MATRIX()
     scale = 1.0
     if raw.FPDFText_GetMatrix(layer, index, matrix):
@@ -240,10 +242,10 @@ def _font(layer: Any, index: int, holder: Any) -> tuple[float, bool]:
     name, flags = ctypes.create_string_buffer(256), ctypes.c_int()
     raw.FPDFText_GetFontInfo(layer, index, name, 256, flags)
     font = name.value.decode("utf-8", "replace").lower()
-    bold = bool(flags.value & _FORCE_BOLD) or any(word in font for word in _BOLD_NAMES)
+    strong = bool(flags.value & (_FORCE_BOLD | _ITALIC)) or any(word in font for word in _STRONG_NAMES)
     if holder and raw.FPDFTextObj_GetTextRenderMode(holder) == _STROKED:
-        bold = True
-    return (size if math.isfinite(size) else 0.0), bold
+        strong = True
+    return (size if math.isfinite(size) else 0.0), strong
 
 
 def _is_visible(path: Any) -> bool:

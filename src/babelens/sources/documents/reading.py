@@ -8,8 +8,9 @@ from typing import Final
 
 from ...languages import script_of
 from .blocks import arrange
-from .drawings import Mark, find_regions, has_ink
+from .drawings import Ink, Mark, divided, find_regions, with_labels
 from .glyphs import Glyph, segments_of
+from .labels import is_certain_caption
 from .layout import Block, PageLayout, Rect, Region, Segment
 from .pdfium import OpenPage
 from .writing import mainly_rtl
@@ -21,7 +22,6 @@ _BAD_WORDS: Final = 0.15
 _VOWELS: Final = frozenset("aeiouyàâäáãåæèéêëìíîïòóôöõøœùúûüýÿ")
 _MIN_LATIN: Final = 200
 _LONG_WORD: Final = 12
-_INK_SCALE: Final = 30 / 150
 
 
 def read_layout(page: OpenPage, number: int) -> PageLayout:
@@ -74,12 +74,14 @@ def _figures(
 ) -> tuple[Region, ...]:
     if page is None:
         return ()
-    regions = find_regions(marks, segments, tables, (page.width, page.height))
+    size = (page.width, page.height)
+    regions = find_regions(marks, segments, tables, size)
     if not regions:
         return ()
-    ink = page.ink()
-    scale = ink.shape[1] / page.width
-    return tuple(region for region in regions if has_ink(region.rect, ink, scale))
+    seen = page.ink()
+    ink = Ink(seen, seen.shape[1] / page.width, segments)
+    captions = [segment.rect for segment in segments if is_certain_caption(segment.text)]
+    return with_labels(divided(regions, captions, ink), segments, size)
 
 
 def _why_unread(page: OpenPage, glyphs: Sequence[Glyph], letters: str, marks: Sequence[Mark]) -> str | None:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
+from .labels import LEADERS
 from .layout import Rect, Segment, union
 
 SEPARATOR: Final = " | "
@@ -13,6 +14,8 @@ _ROW: Final = 0.35
 _RULE: Final = 6.0
 _EDGE: Final = 6.0
 _BREAK: Final = 3.2
+_WRAP: Final = 1.8
+_HEADER_RULES: Final = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,23 +117,33 @@ def _levels(values: Sequence[float]) -> list[float]:
 
 def _end_of_aligned(rows: Sequence[Row], start: int) -> int | None:
     """Where a table without lines, and begins at row ``start``, ends: rows of several cells that stand in line."""
-    if len(rows[start]) < 2:
+    if len(rows[start]) < 2 or _has_leaders(rows[start]):
         return None
     end = start + 1
     lone = 0
     while end < len(rows):
         above, row = rows[end - 1], rows[end]
         size = max(segment.size for segment in row)
-        if row[0].baseline - above[0].baseline > _BREAK * size or not _aligned(rows[start:end], row):
+        if row[0].baseline - above[0].baseline > _BREAK * size or not _aligned(rows[start:end], row) or _has_leaders(row):
             break
         lone = lone + 1 if len(row) == 1 else 0
         if lone > 2:
             break
         end += 1
-    while end > start and len(rows[end - 1]) == 1:
+    last = next(i for i in range(end - 1, start - 1, -1) if len(rows[i]) > 1)
+    # A last cell may go on below, in another column than the first.
+    while end > last + 1 and not (
+        rows[end - 1][0].rect.x0 > rows[last][0].rect.x1
+        and rows[end - 1][0].baseline - rows[end - 2][0].baseline < _WRAP * rows[end - 1][0].size
+    ):
         end -= 1
     several = sum(len(row) > 1 for row in rows[start:end])
     return end if several >= 3 and 2 * several > end - start else None
+
+
+def _has_leaders(row: Row) -> bool:
+    """Whether dots lead from the words to a page number, as in a list of contents."""
+    return any(LEADERS.search(segment.text) for segment in row)
 
 
 def _aligned(above: Sequence[Row], row: Row) -> bool:
@@ -154,11 +167,10 @@ def _table(rows: Sequence[Row], rules: Sequence[Rect], rtl: bool) -> Table:
          for edge in (rule.y0, rule.y1) if rule.width > 12]
     )
     down = _levels([edge for rule in inner if rule.height > 12 for edge in (rule.x0, rule.x1)])
-    if len(across) >= 3:
-        bands = _bands(segments, across, vertical=True)
-    else:
-        bands = [list(row) for row in rows]
     columns = down if len(down) >= 3 else _column_edges(rows)
+    bands = _bands(segments, across, vertical=True) if len(across) > _HEADER_RULES else []
+    if len(bands) <= _HEADER_RULES - 1:  # lines only around the table and under its head
+        bands = _wrapped_rows(rows, columns, rtl)
     lines = []
     for band in bands:
         cells = _bands(band, columns, vertical=False)
@@ -168,8 +180,27 @@ def _table(rows: Sequence[Row], rules: Sequence[Rect], rtl: bool) -> Table:
         ]
         longest = max(band, key=lambda segment: len(segment.text))
         rect = union(segment.rect for segment in band)
-        lines.append(replace(longest, text=SEPARATOR.join(texts), rect=rect, bold=all(s.bold for s in band)))
+        lines.append(replace(longest, text=SEPARATOR.join(texts), rect=rect, strong=all(s.strong for s in band)))
     return Table(tuple(lines))
+
+
+def _wrapped_rows(rows: Sequence[Row], columns: Sequence[float], rtl: bool) -> list[Row]:
+    """Rows with the lines below that go on with their cells: those with nothing in the first column."""
+    first = len(columns) if rtl else 1
+    whole: list[Row] = []
+    for row in rows:
+        filled = {min(max(_strip(segment, columns), 1), len(columns)) for segment in row}
+        below = whole and row[0].baseline - max(s.baseline for s in whole[-1]) < _WRAP * row[0].size
+        if below and first not in filled and len(columns) > 1:
+            whole[-1] = [*whole[-1], *row]
+        else:
+            whole.append(list(row))
+    return whole
+
+
+def _strip(segment: Segment, edges: Sequence[float]) -> int:
+    """How many of ``edges`` lie before the middle of a segment."""
+    return sum(edge < (segment.rect.x0 + segment.rect.x1) / 2 for edge in edges)
 
 
 def _bands(segments: Sequence[Segment], edges: Sequence[float], *, vertical: bool) -> list[list[Segment]]:
