@@ -1,6 +1,7 @@
 """Documents to pages, passages and figures: PDF, plain text, Markdown, HTML, and folders of page scans."""
 
-from .document import PageRenderer, read_document, render_box, render_page
+from .document import read_document
+from .rendering import PageRenderer, render_box, render_page
 from .types import DPI, Box, Document, Figure, LineReader, Page, Passage, RecognisedLine
 
 __all__ = [

@@ -30,13 +30,18 @@ def arrange(
 ) -> tuple[list[Block], list[Rect]]:
     """Blocks in reading order, and where tables are. ``rules`` are the straight lines and cells drawn on the page;
     columns of an ``rtl`` page are read from the right."""
+    pieces = [
+        piece if isinstance(piece, Table) else _joined(piece, rtl)
+        for part in _columns(list(segments), rules, rtl, 0)
+        for piece in find_tables(part, rules, rtl=rtl)
+    ]
+    leading = _leading([piece for piece in pieces if not isinstance(piece, Table)])
     blocks: list[Block] = []
-    for part in _columns(list(segments), rules, rtl, 0):
-        for piece in find_tables(part, rules, rtl=rtl):
-            if isinstance(piece, Table):
-                blocks.append(Block("table", piece.rows))
-            else:
-                blocks.extend(_paragraphs(piece, rtl))
+    for piece in pieces:
+        if isinstance(piece, Table):
+            blocks.append(Block("table", piece.rows))
+        else:
+            blocks.extend(_paragraphs(piece, leading))
     return blocks, [block.rect for block in blocks if block.kind == "table"]
 
 
@@ -74,9 +79,7 @@ def _gutters(segments: Sequence[Segment]) -> list[float]:
     return [key * 6 - 0.3 * size - 3 for key in often]
 
 
-def _longest(
-    segments: Sequence[Segment], x: float, rules: Sequence[Rect]
-) -> tuple[int, int, int] | None:
+def _longest(segments: Sequence[Segment], x: float, rules: Sequence[Rect]) -> tuple[int, int, int] | None:
     """The longest stretch of ``segments`` (from, to) that a gutter at ``x`` divides into two columns of prose."""
     best: tuple[int, int, int] | None = None
     start = 0
@@ -93,7 +96,7 @@ def _longest(
 
 def _crosses(segment: Segment, x: float) -> bool:
     half = _GUTTER * segment.size / 2
-    return segment.rect.x0 < x - half + 0.5 and segment.rect.x1 > x - half + 0.5 or (
+    return (segment.rect.x0 < x - half + 0.5 and segment.rect.x1 > x - half + 0.5) or (
         segment.rect.x0 < x + half - 0.5 and segment.rect.x1 > x + half - 0.5
     )
 
@@ -110,14 +113,16 @@ def _is_prose(segments: Sequence[Segment], x: float, rules: Sequence[Rect]) -> b
         if widths[len(widths) // 3] < _PROSE:
             return False
     around = union(segment.rect for segment in segments)
-    across = [rule for rule in rules if rule.x0 < x - 10 and rule.x1 > x + 10 and rule.height < 6 and rule.meets(around)]
+    across = [
+        rule
+        for rule in rules
+        if rule.x0 < x - 10 and rule.x1 > x + 10 and rule.height < 6 and rule.meets(around)
+    ]
     return len({round(rule.y0 / 4) for rule in across}) < 3
 
 
-def _paragraphs(segments: Sequence[Segment], rtl: bool) -> list[Block]:
+def _paragraphs(lines: Sequence[Segment], leading: float) -> list[Block]:
     blocks: list[list[Segment]] = []
-    lines = _joined(segments, rtl)
-    leading = _leading(lines)
     for line in lines:
         if blocks and _continues(blocks[-1], line, leading):
             blocks[-1].append(line)
@@ -126,10 +131,10 @@ def _paragraphs(segments: Sequence[Segment], rtl: bool) -> list[Block]:
     return [Block("text", tuple(lines)) for lines in blocks]
 
 
-def _leading(lines: Sequence[Segment]) -> float:
-    """From one line to the next, in parts of the font size, as most lines have it."""
+def _leading(parts: Sequence[Sequence[Segment]]) -> float:
+    """From one line to the next, in parts of the font size, as most lines of a page have it."""
     counts: dict[int, int] = {}
-    for last, line in pairwise(lines):
+    for last, line in (pair for lines in parts for pair in pairwise(lines)):
         pitch = (line.baseline - last.baseline) / max(line.size, 1.0)
         if abs(last.size - line.size) < 1 and 0.9 < pitch < _WIDEST_LEADING:
             counts[round(pitch * 20)] = counts.get(round(pitch * 20), 0) + 1
@@ -141,7 +146,9 @@ def _joined(segments: Sequence[Segment], rtl: bool) -> list[Segment]:
     """One segment per line: what stands on one baseline, with a space between, in reading order."""
     lines: list[list[Segment]] = []
     for segment in sorted(segments, key=lambda segment: segment.baseline):
-        same = lines and abs(segment.baseline - lines[-1][0].baseline) < _ROW * max(segment.size, lines[-1][0].size)
+        same = lines and abs(segment.baseline - lines[-1][0].baseline) < _ROW * max(
+            segment.size, lines[-1][0].size
+        )
         if same and not is_certain_caption(segment.text):
             lines[-1].append(segment)
         else:

@@ -1,28 +1,23 @@
-"""Reads a document of any kind, and draws its pages."""
+"""Reads a document of any kind."""
 
 from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import Final
 
 from ...errors import UnreadableFileError
 from ...types import Progress, Skip
 from .assembly import assemble, with_languages
-from .layout import DPI, PageLayout
-from .pdf import MEMORY_MB, TIMEOUT, PdfWorker, WorkerFailure, read_layouts
+from .layout import PageLayout
+from .pdf import MEMORY_MB, TIMEOUT, PdfWorker, WorkerError, is_pdf, read_layouts
 from .plain import MAX_BYTES, plain_passages
-from .scans import OCR_DPI, OcrPages, is_picture_file, load_scan, page_files, render_scan, scan_layouts
-from .types import Box, Document, LineReader, Page
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
+from .scans import OCR_DPI, OcrPages, is_picture_file, page_files, scan_layouts
+from .types import Document, LineReader, Page
 
 TEXT_SUFFIXES: Final = frozenset({".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml"})
-_HEAD: Final = 1024
 
 
 def read_document(
@@ -38,7 +33,8 @@ def read_document(
 
     The first bytes decide whether a file is a PDF, not its name. Pages without usable text are read by ``ocr``, which
     hears ``languages`` (tags) as a hint. A PDF is parsed in a process of its own within ``memory_mb`` and ``timeout``
-    (seconds for all pages, 30 for each, the time of OCR included); a page that cannot be read is a skip, the others are kept.
+    (seconds for all pages, OCR included; 30 for the parsing of each); a page that cannot be read is a skip, the others
+    are kept.
     Raises :class:`UnreadableFileError` when nothing of the file can be read.
     """
     name = os.fspath(path)
@@ -47,7 +43,7 @@ def read_document(
         files = page_files(name)
         return _read_scans(name, files, _sha256(files), reader, progress)
     digest = _sha256([name])
-    if _is_pdf(name):
+    if is_pdf(name):
         return _read_pdf(name, digest, reader, timeout, memory_mb, progress)
     if is_picture_file(name):
         return _read_scans(name, [name], digest, reader, progress)
@@ -76,7 +72,7 @@ def _read_pdf(
                 if page.unread is not None and reader is not None:
                     try:
                         page = reader.layout(page, worker.render(page.number, dpi=OCR_DPI))
-                    except WorkerFailure as error:
+                    except WorkerError as error:
                         skips.append(Skip(path, f"page {page.number}: cannot be drawn for OCR: {error}"))
                 if page.unread is not None:
                     unread[page.unread] = unread.get(page.unread, 0) + 1
@@ -137,7 +133,7 @@ def _read_plain(path: str, digest: str, suffix: str) -> Document:
     )
 
 
-def _reporter(progress: Progress | None, total: int):  # type: ignore[no-untyped-def]
+def _reporter(progress: Progress | None, total: int) -> Callable[[int], None] | None:
     if progress is None:
         return None
     return lambda number: progress(number, total)
@@ -168,89 +164,9 @@ def _sha256(files: Sequence[str]) -> str:
     return whole.hexdigest()
 
 
-def _is_pdf(path: str) -> bool:
-    with open(path, "rb") as stream:
-        return b"%PDF-" in stream.read(_HEAD)
-
-
 def _bytes(path: str) -> bytes:
     with open(path, "rb") as stream:
         data = stream.read(MAX_BYTES + 1)
     if len(data) > MAX_BYTES:
         raise UnreadableFileError(path, f"larger than {MAX_BYTES // 2**20} MB of text")
     return data
-
-
-class PageRenderer:
-    """Draws pages of one document; for a PDF it keeps one process, so many pages cost little more than a few.
-
-    A context manager. Raises :class:`UnreadableFileError` on entry for a file that has no pages to look at, and from
-    each method for a page that is not there or cannot be drawn.
-    """
-
-    def __init__(self, path: str | Path) -> None:
-        self.path = os.fspath(path)
-        self._worker: PdfWorker | None = None
-        self._files: list[str] = []
-
-    def __enter__(self) -> PageRenderer:
-        if os.path.isdir(self.path):
-            self._files = page_files(self.path)
-        elif not os.path.isfile(self.path):
-            raise UnreadableFileError(self.path, "no such file")
-        elif _is_pdf(self.path):
-            self._worker = PdfWorker(self.path).__enter__()
-        elif is_picture_file(self.path):
-            self._files = [self.path]
-        else:
-            raise UnreadableFileError(self.path, "has no pages to look at")
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        if self._worker is not None:
-            self._worker.stop()
-
-    def page(self, number: int, *, dpi: float = DPI) -> Image:
-        """A page from 1, RGB, at ``dpi``; a huge page at what 25 megapixels allow. A scan is never enlarged."""
-        self._check(number)
-        if self._worker is None:
-            return render_scan(self._files[number - 1], dpi)
-        return self._drawn(number, None, dpi, 0)
-
-    def box(self, number: int, box: Box, *, max_side: int = 1024) -> Image:
-        """The part of a page inside ``box`` (pixels at 150 dpi), RGB, drawn so that its longer side has at most
-        ``max_side`` pixels (and at most 300 dpi)."""
-        self._check(number)
-        if self._worker is None:
-            part = load_scan(self._files[number - 1]).crop(box)
-            part.thumbnail((max_side, max_side))
-            return part
-        return self._drawn(number, box, 0, max_side)
-
-    def _check(self, number: int) -> None:
-        pages = self._worker.pages if self._worker is not None else len(self._files)
-        if not 1 <= number <= pages:
-            raise UnreadableFileError(self.path, f"there is no page {number}: it has {pages}")
-
-    def _drawn(self, number: int, box: Box | None, dpi: float, max_side: int) -> Image:
-        assert self._worker is not None
-        if not self._worker.running:
-            self._worker.start()
-        try:
-            if box is None:
-                return self._worker.render(number, dpi=dpi)
-            return self._worker.render_box(number, box, max_side=max_side)
-        except WorkerFailure as error:
-            raise UnreadableFileError(self.path, f"page {number} cannot be drawn: {error}") from error
-
-
-def render_page(path: str | Path, number: int, *, dpi: float = DPI) -> Image:
-    """A page of a document as it looks: see :meth:`PageRenderer.page`, which is quicker for several pages."""
-    with PageRenderer(path) as renderer:
-        return renderer.page(number, dpi=dpi)
-
-
-def render_box(path: str | Path, page: int, box: Box, *, max_side: int = 1024) -> Image:
-    """A part of a page, such as a figure: see :meth:`PageRenderer.box`."""
-    with PageRenderer(path) as renderer:
-        return renderer.box(page, box, max_side=max_side)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, Final, Literal
 
 import numpy as np
@@ -49,12 +50,14 @@ def find_regions(
     """The regions of a page of ``size`` pixels. ``tables`` are where words stand in rows and columns."""
     page = Rect(0.0, 0.0, *size)
     kept = [mark for mark in marks if mark.rect.inside(page) > 0 or mark.is_rule]
-    kept = [mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_page_rule(mark, page)]
+    kept = [
+        mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_page_rule(mark, page)
+    ]
     regions = []
     for group in _cluster(kept, size):
         drawn = [mark for mark in group if mark.kind != "straight"]
         # The rules of a table tie the pictures in its cells together, though each is one of its own.
-        parts = _cluster(drawn, size) if _is_held_by_rules(group, drawn) else [group]
+        parts = _apart(drawn, size) if _is_held_by_rules(group, drawn) else [group]
         for part in parts:
             region = _judge(part, segments, tables, page)
             if region is not None:
@@ -70,6 +73,18 @@ def with_labels(
     return tuple(sorted(_merge(grown), key=lambda region: (region.rect.y0, region.rect.x0)))
 
 
+def _apart(drawn: Sequence[Mark], size: tuple[float, float]) -> list[list[Mark]]:
+    """Groups of marks without the rules that held them together; pictures that do not touch are not one."""
+    if any(mark.kind != "picture" for mark in drawn) or len(drawn) > _MOST_BOXES:
+        return _cluster(drawn, size)
+    groups: list[list[Mark]] = []
+    for mark in drawn:
+        touching = [group for group in groups if any(other.rect.grown(2).meets(mark.rect) for other in group)]
+        groups = [group for group in groups if group not in touching]
+        groups.append([mark, *(other for group in touching for other in group)])
+    return groups
+
+
 def _is_held_by_rules(group: Sequence[Mark], drawn: Sequence[Mark]) -> bool:
     whole = union(mark.rect for mark in group)
     if not drawn or len(drawn) == len(group) or _boxes_apart(group) >= _BOXES:
@@ -83,7 +98,8 @@ def _boxes_apart(group: Sequence[Mark]) -> int:
     """How many rectangles do not touch another: the boxes of a block diagram, not the cells of a table."""
     boxes = [mark.rect for mark in group if mark.kind == "straight" and not mark.is_rule][:_MOST_BOXES]
     return sum(
-        not any(i != j and other.grown(3).meets(box) for j, other in enumerate(boxes)) for i, box in enumerate(boxes)
+        not any(i != j and other.grown(3).meets(box) for j, other in enumerate(boxes))
+        for i, box in enumerate(boxes)
     )
 
 
@@ -193,7 +209,8 @@ def _has_neighbour(segment: Segment, lines: Sequence[Segment]) -> bool:
     """Whether a line stands in running text: a long one is right above or below it."""
     around = segment.rect.grown(segment.size * 0.8)
     return any(
-        other is not segment and len(other.text) >= _LABEL_LENGTH / 2 and other.rect.meets(around) for other in lines
+        other is not segment and len(other.text) >= _LABEL_LENGTH / 2 and other.rect.meets(around)
+        for other in lines
     )
 
 
@@ -229,7 +246,7 @@ class Ink:
     def gap(self, rect: Rect, left: float, right: float) -> float | None:
         """The middle of the widest blank strip that divides ``rect`` between ``left`` and ``right``."""
         x0, y0, x1, y1 = self._cells(rect)
-        blank = ~self._seen[y0:y1, x0:x1].any(axis=0)
+        blank = np.logical_not(self._seen[y0:y1, x0:x1].max(axis=0, initial=False))
         best, start = (0, 0), None
         for index in range(len(blank) + 1):
             here = (x0 + index) / self._scale
@@ -250,8 +267,10 @@ def divided(regions: Sequence[Region], captions: Sequence[Rect], ink: Ink) -> li
         if rect is None or not _is_large_enough(rect):
             continue
         parts = [rect]
-        below = sorted(c for c in captions if abs(c.y0 - rect.y1) < _CAPTION or abs(rect.y0 - c.y1) < _CAPTION)
-        for first, second in zip(below, below[1:], strict=False):
+        below = sorted(
+            c for c in captions if abs(c.y0 - rect.y1) < _CAPTION or abs(rect.y0 - c.y1) < _CAPTION
+        )
+        for first, second in pairwise(below):
             whole = parts[-1]
             if second.x0 <= first.x1 or not whole.x0 <= first.x1 or not second.x0 <= whole.x1:
                 continue

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .labels import caption_label, is_certain_caption
-from .layout import PageLayout, Rect, Region, union
-from .sections import Sections
+from .layout import Block, PageLayout, Rect, Region, union
 from .types import Figure, Passage
+
+if TYPE_CHECKING:
+    from .sections import Sections
 
 _FARTHEST: Final = 130.0
 _BESIDE: Final = 60.0
 _SAME_FIGURE: Final = 45.0
 _LONGEST_CAPTION: Final = 400
+_LEGEND_LINES: Final = 3
+_LEGEND_GAP: Final = 14.0
 _AROUND: Final = 2
 _MOST_PASSAGES: Final = 12
 
@@ -23,7 +27,7 @@ _MOST_PASSAGES: Final = 12
 class Caption:
     """A block that says what a figure shows; ``certain`` when it cannot be a sentence that only mentions one."""
 
-    label: str
+    label: str | None
     text: str
     rect: Rect
     certain: bool
@@ -34,6 +38,10 @@ def figures_of(page: PageLayout, sections: Sections, count: int) -> list[Figure]
     captions = list(_captions(page, sections))
     regions = list(page.regions)
     tied = _assign(regions, captions)
+    for index, region in enumerate(regions):
+        block = next((block for block in page.blocks if is_legend(block, region)), None)
+        if index not in tied and block is not None and caption_label(block.lines[0].text) is None:
+            tied[index] = Caption(None, sections.joined(block.lines)[:_LONGEST_CAPTION], block.rect, False)
     figures = []
     for index, region in enumerate(regions):
         caption = tied.get(index)
@@ -49,6 +57,19 @@ def figures_of(page: PageLayout, sections: Sections, count: int) -> list[Figure]
             )
         )
     return figures
+
+
+def is_legend(block: Block, region: Region) -> bool:
+    """Whether a block is a caption without a number: a few lines close under a figure, set like no running text."""
+    rect, figure = block.rect, region.rect
+    return (
+        block.kind == "text"
+        and len(block.lines) <= _LEGEND_LINES
+        and block.strong
+        and -0.3 * rect.height <= rect.y0 - figure.y1 <= _LEGEND_GAP
+        and rect.x0 >= figure.x0 - 20
+        and rect.x1 <= figure.x1 + 20
+    )
 
 
 def merged_parts(page: PageLayout) -> PageLayout:

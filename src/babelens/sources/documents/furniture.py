@@ -86,7 +86,9 @@ def _cleaned(page: PageLayout, counts: Counter[Key], pages: int) -> PageLayout:
         for line in _zone_lines(page)
         if any(_near(counts, key) >= enough for key in _line_keys(line, page.number))
     }
-    regions = tuple(region for region in page.regions if _near(counts, _region_key(region)) < max(enough, _OFTEN))
+    regions = tuple(
+        region for region in page.regions if _near(counts, _region_key(region)) < max(enough, _OFTEN)
+    )
     blocks: list[Block] = []
     for block in page.blocks:
         lines = tuple(line for line in block.lines if line not in gone)

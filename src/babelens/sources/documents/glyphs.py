@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import unicodedata
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from .layout import Rect, Segment
-from .writing import is_cjk, is_rtl, logical
+from .writing import is_cjk, is_rtl, logical, plain_letters
 
 # In parts of the font size. Within a word, gaps between advance boxes are near zero.
 _ASCENT: Final = 0.85
@@ -29,6 +29,10 @@ _WIDE_GAPS: Final = 3
 _SCRIPT_GAP: Final = 0.5
 # Superscripts and subscripts are smaller than what they belong to.
 _SMALL: Final = 0.82
+_ACCENTS: Final = {
+    **{"`": "\u0300", "´": "\u0301", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303"},
+    **{"¨": "\u0308", "˚": "\u030a", "ˇ": "\u030c", "¸": "\u0327"},
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +40,8 @@ class Glyph:
     """A character: what it says, ``x0`` to ``x1`` of its advance, its baseline and size.
 
     ``strong`` is True for bold, italic and other fonts that headings have, ``space_before`` where the layer has a
-    space. ``origin`` is the same for the characters of a ligature. ``upright`` is False for text that runs up or down the page.
+    space. ``origin`` is the same for the characters of a ligature. ``upright`` is False for text that runs up or
+    down the page.
     """
 
     text: str
@@ -68,7 +73,7 @@ def segments_of(glyphs: Sequence[Glyph], *, rtl_page: bool) -> list[Segment]:
 
     ``rtl_page`` decides the direction of lines that have no letter.
     """
-    upright = _without_shadows([glyph for glyph in glyphs if glyph.upright])
+    upright = _with_accents(_without_shadows([glyph for glyph in glyphs if glyph.upright]))
     lines = _lines(_runs(upright))
     gutters = _gutters(lines)
     segments = [
@@ -94,12 +99,32 @@ def _without_shadows(glyphs: list[Glyph]) -> list[Glyph]:
         )
         close = 0.12 * glyph.size
         if glyph.x1 > glyph.x0 and any(
-            abs(other.x0 - glyph.x0) < close and abs(other.baseline - glyph.baseline) < close for other in near
+            abs(other.x0 - glyph.x0) < close
+            and abs(other.baseline - glyph.baseline) < close
+            and other.origin != glyph.origin  # the two letters of one ligature stand in one place
+            for other in near
         ):
             continue
         seen.setdefault(cell, []).append(glyph)
         kept.append(glyph)
     return kept
+
+
+def _with_accents(glyphs: list[Glyph]) -> list[Glyph]:
+    """Letters with the accents that older TeX draws over them as signs of their own: "pi`u" is "più"."""
+    composed: list[Glyph] = []
+    for glyph in glyphs:
+        accent = composed[-1] if composed else None
+        mark = _ACCENTS.get(accent.text) if accent is not None else None
+        if accent is not None and mark is not None and glyph.text.isalpha():
+            apart = abs((accent.x0 + accent.x1) - (glyph.x0 + glyph.x1)) / 2
+            letter = unicodedata.normalize("NFC", glyph.text.replace("ı", "i") + mark)
+            if apart < 0.2 * glyph.size and len(letter) == 1:
+                space = accent.space_before or glyph.space_before
+                composed[-1] = replace(glyph, text=letter, space_before=space)
+                continue
+        composed.append(glyph)
+    return composed
 
 
 def _runs(glyphs: Sequence[Glyph]) -> list[_Run]:
@@ -135,7 +160,9 @@ def _lines(runs: list[_Run]) -> list[list[_Run]]:
     """Runs by line, from the top. A small raised or lowered run joins the line that it touches."""
     lines: list[list[_Run]] = []
     for run in sorted(runs, key=lambda run: run.baseline):
-        if lines and abs(run.baseline - lines[-1][0].baseline) < _SAME_LINE * max(run.size, lines[-1][0].size):
+        if lines and abs(run.baseline - lines[-1][0].baseline) < _SAME_LINE * max(
+            run.size, lines[-1][0].size
+        ):
             lines[-1].append(run)
         else:
             lines.append([run])
@@ -185,10 +212,7 @@ def _gutters(lines: list[list[_Run]]) -> list[set[int]]:
         for left, right, index in found:
             need = _GUTTER * lines[number][index].size
             same = [
-                x1 - x0
-                for other in around
-                for x0, x1, _ in other
-                if min(right, x1) - max(left, x0) >= need
+                x1 - x0 for other in around for x0, x1, _ in other if min(right, x1) - max(left, x0) >= need
             ]
             wide = sum(width >= _SEGMENT_GAP * lines[number][index].size for width in same)
             if len(same) > _SAME_GAPS or wide >= _WIDE_GAPS:
@@ -242,7 +266,7 @@ def _forward_text(runs: list[_Run]) -> str:
             text += " "
         text += word
         reach = max(reach, run.x1)
-    return _clean(text)
+    return plain_letters(text)
 
 
 def _is_space(left: str, right: str, gap: float, run: _Run) -> bool:
@@ -260,25 +284,34 @@ def _visual_text(glyphs: list[Glyph], rtl_page: bool) -> str:
             marks.append(glyph)
         else:
             clusters.setdefault(glyph.origin, []).append(glyph)
-    cells = sorted(
-        ([_cluster_text(group), min(g.x0 for g in group), max(g.x1 for g in group), group[0].size]
-         for group in clusters.values()),
-        key=lambda cell: (cell[1] + cell[2]),  # type: ignore[operator]
-    )
+    cells = sorted((_cell(group) for group in clusters.values()), key=lambda cell: cell.x0 + cell.x1)
     for mark in marks:  # onto the letter whose middle is nearest
-        middle = (mark.x0 + mark.x1) / 2
         if cells:
-            nearest = min(cells, key=lambda cell: abs((cell[1] + cell[2]) / 2 - middle))  # type: ignore[operator]
-            nearest[0] = str(nearest[0]) + mark.text
+            nearest = min(cells, key=lambda cell: abs(cell.x0 + cell.x1 - mark.x0 - mark.x1))
+            nearest.text += mark.text
     visual: list[str] = []
-    reach = None
-    for text, x0, x1, size in cells:
-        assert isinstance(x0, float) and isinstance(x1, float) and isinstance(size, float)
-        if reach is not None and x0 - reach > _RTL_WORD_GAP * size:
+    reach = cells[0].x1 if cells else 0.0
+    for cell in cells:
+        if cell.x0 - reach > _RTL_WORD_GAP * cell.size:
             visual.append(" ")
-        visual.append(str(text))
-        reach = x1 if reach is None else max(reach, x1)
-    return _clean(logical(visual, rtl_page=rtl_page))
+        visual.append(cell.text)
+        reach = max(reach, cell.x1)
+    return plain_letters(logical(visual, rtl_page=rtl_page))
+
+
+@dataclass(slots=True)
+class _Cell:
+    """A letter or ligature with its marks."""
+
+    text: str
+    x0: float
+    x1: float
+    size: float
+
+
+def _cell(group: list[Glyph]) -> _Cell:
+    x0, x1 = min(glyph.x0 for glyph in group), max(glyph.x1 for glyph in group)
+    return _Cell(_cluster_text(group), x0, x1, group[0].size)
 
 
 def _cluster_text(group: list[Glyph]) -> str:
@@ -315,23 +348,5 @@ def _sideways(glyphs: list[Glyph]) -> list[Segment]:
             max(glyph.x1 for glyph in group),
             max(glyph.baseline for glyph in group),
         )
-        segments.append(Segment(_clean(text), rect, group[0].size, group[0].strong, rect.y1))
+        segments.append(Segment(plain_letters(text), rect, group[0].size, group[0].strong, rect.y1))
     return segments
-
-
-def _is_variant(letter: str) -> bool:
-    """Ligatures, Arabic presentation forms, mathematical letters, and radicals in place of the characters they
-    look like."""
-    return (
-        "\ufb00" <= letter <= "\ufdff" or "\ufe70" <= letter <= "\ufefc" or "\u2e80" <= letter <= "\u2fdf" or "\U0001d400" <= letter <= "\U0001d7ff"
-    )
-
-
-def _clean(text: str) -> str:
-    """Presentation forms and ligatures as plain letters, one space between words."""
-    if not text.isascii():
-        text = "".join(
-            unicodedata.normalize("NFKC", letter) if _is_variant(letter) else letter for letter in text
-        )
-        text = unicodedata.normalize("NFC", text)
-    return " ".join(text.split())

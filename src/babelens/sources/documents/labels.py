@@ -15,7 +15,9 @@ _WORDS: Final = (
 )
 # A number may have a chapter ("3-2", "A.1") and a part ("4a"). The letter of a part is never the start of a word.
 _NUMBER: Final = r"(?:[A-Z][-.]?)?\d+(?:[-.:]\d+)*(?:[a-z](?![^\W\d_]))?"
-_ALSO: Final = r"(?:\s*(?:,|、|،|&|\band\b|\bund\b|\bet\b|\by\b|\be\b|\bo\b|\bor\b|\boder\b|\bou\b|と|و|और)\s*)"
+_ALSO: Final = (
+    r"(?:\s*(?:,|、|،|&|\band\b|\bund\b|\bet\b|\by\b|\be\b|\bo\b|\bor\b|\boder\b|\bou\b|と|و|और)\s*)"
+)
 _LABEL: Final = re.compile(rf"(?i:{_WORDS})[\s(\[]*({_NUMBER}(?:{_ALSO}{_NUMBER}(?![\w%]))*)")
 _ORDINAL: Final = re.compile(r"第\s*(\d+(?:[-.]\d+)*)\s*図")
 _ONE_NUMBER: Final = re.compile(_NUMBER)
@@ -46,7 +48,10 @@ def caption_label(text: str) -> str | None:
 def is_certain_caption(text: str) -> bool:
     """Whether the number is set off, as in "Figure 3: The pump", and not the subject of a sentence."""
     match = _opening(text)
-    return match is not None and _AFTER_CAPTION_NUMBER.match(_plain(text).lstrip(" ([【<＜《")[match.end() :]) is not None
+    return (
+        match is not None
+        and _AFTER_CAPTION_NUMBER.match(_plain(text).lstrip(" ([【<＜《")[match.end() :]) is not None
+    )
 
 
 def _opening(text: str) -> re.Match[str] | None:

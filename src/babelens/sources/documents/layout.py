@@ -160,9 +160,7 @@ def from_plain(data: dict[str, Any]) -> PageLayout:
         rtl=data["rtl"],
         regions=tuple(Region(Rect(*row[:4]), row[4]) for row in data["regions"]),
         blocks=tuple(
-            Block(
-                kind, tuple(Segment(row[4], Rect(*row[:4]), row[5], bool(row[6]), row[7]) for row in lines)
-            )
+            Block(kind, tuple(Segment(row[4], Rect(*row[:4]), row[5], bool(row[6]), row[7]) for row in lines))
             for kind, lines in data["blocks"]
         ),
     )

@@ -29,12 +29,19 @@ if TYPE_CHECKING:
 TIMEOUT: Final = 600.0
 PAGE_TIMEOUT: Final = 30.0
 MEMORY_MB: Final = 2048
+_HEAD: Final = 1024
 _START_TIMEOUT: Final = 30.0
 # A file in which so many pages in a row bring the parser down has nothing left to give.
 _MAX_FAILURES: Final = 25
 
 
-class WorkerFailure(Exception):
+def is_pdf(path: str) -> bool:
+    """Whether a file begins as a PDF does, whatever its name."""
+    with open(path, "rb") as stream:
+        return b"%PDF-" in stream.read(_HEAD)
+
+
+class WorkerError(Exception):
     """The worker died, hung or could not do what it was asked; the message says which."""
 
 
@@ -44,9 +51,7 @@ class PdfWorker:
     Raises :class:`UnreadableFileError` on entry when the file cannot be opened.
     """
 
-    def __init__(
-        self, path: str, *, memory_mb: int = MEMORY_MB, page_timeout: float = PAGE_TIMEOUT
-    ) -> None:
+    def __init__(self, path: str, *, memory_mb: int = MEMORY_MB, page_timeout: float = PAGE_TIMEOUT) -> None:
         self.path = path
         self.pages = 0
         self.title: str | None = None
@@ -84,10 +89,12 @@ class PdfWorker:
         threading.Thread(target=_receive, args=(self._process.stdout, self._replies), daemon=True).start()
         try:
             reply, _ = self._ask({"do": "open", "path": self.path}, max(_START_TIMEOUT, self._page_timeout))
-        except WorkerFailure as error:
+        except WorkerError as error:
             raise UnreadableFileError(self.path, f"cannot be opened: {error}") from error
         if "refused" in reply:
-            hint = "Save a copy without a password and read that." if "encrypted" in reply["refused"] else None
+            hint = (
+                "Save a copy without a password and read that." if "encrypted" in reply["refused"] else None
+            )
             raise UnreadableFileError(self.path, reply["refused"], hint=hint)
         self.pages, self.title = reply["pages"], reply["title"]
 
@@ -104,13 +111,13 @@ class PdfWorker:
                 stream.close()
 
     def layout(self, number: int, timeout: float | None = None) -> PageLayout:
-        """The layout of a page, from 1. Raises :class:`WorkerFailure`; :meth:`start` again after that."""
+        """The layout of a page, from 1. Raises :class:`WorkerError`; :meth:`start` again after that."""
         limit = self._page_timeout if timeout is None else min(timeout, self._page_timeout)
         reply, _ = self._ask({"do": "layout", "page": number}, limit)
         return from_plain(reply["layout"])
 
     def render(self, number: int, *, dpi: float = DPI) -> Image:
-        """A page as RGB, at ``dpi`` or at as much as 25 megapixels allow. Raises :class:`WorkerFailure`."""
+        """A page as RGB, at ``dpi`` or at as much as 25 megapixels allow. Raises :class:`WorkerError`."""
         return self._image({"do": "render", "page": number, "dpi": dpi})
 
     def render_box(self, number: int, box: Box, *, max_side: int = 1024) -> Image:
@@ -124,22 +131,23 @@ class PdfWorker:
         return PILImage.frombytes("RGB", (reply["width"], reply["height"]), payload)
 
     def _ask(self, request: dict[str, Any], timeout: float) -> tuple[dict[str, Any], bytes]:
-        assert self._process is not None and self._process.stdin is not None
+        assert self._process is not None
+        assert self._process.stdin is not None
         try:
             self._process.stdin.write(json.dumps(request).encode("ascii") + b"\n")
             self._process.stdin.flush()
             answer = self._replies.get(timeout=max(timeout, 0.01))
         except queue.Empty:
             self.stop()
-            raise WorkerFailure(f"took longer than {timeout:.0f} s") from None
+            raise WorkerError(f"took longer than {timeout:.0f} s") from None
         except OSError:
             answer = None
         if answer is None:
             reason = _cause_of_death(self._process)
             self.stop()
-            raise WorkerFailure(reason)
+            raise WorkerError(reason)
         if "error" in answer[0]:
-            raise WorkerFailure(answer[0]["error"])
+            raise WorkerError(answer[0]["error"])
         return answer
 
     @property
@@ -185,7 +193,7 @@ def read_layouts(worker: PdfWorker, *, timeout: float, skips: list[Skip]) -> Ite
                 worker.start()
             yield worker.layout(number, left)
             failures = 0
-        except WorkerFailure as error:
+        except WorkerError as error:
             failures += 1
             skips.append(_skip(worker, number, str(error)))
             if failures >= _MAX_FAILURES and number < worker.pages:

@@ -18,7 +18,8 @@ import pypdfium2.raw as raw
 
 from .drawings import Mark
 from .glyphs import Glyph
-from .layout import DPI, PIXELS_PER_POINT, Rect
+from .layout import PIXELS_PER_POINT, Rect
+from .types import DPI
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -141,7 +142,9 @@ class OpenPage:
                 continue
             left, bottom, right, top = (ctypes.c_float() for _ in range(4))
             matrix = raw.FS_MATRIX()
-            if raw.FPDFPageObj_GetBounds(item, left, bottom, right, top) and raw.FPDFPageObj_GetMatrix(item, matrix):
+            if raw.FPDFPageObj_GetBounds(item, left, bottom, right, top) and raw.FPDFPageObj_GetMatrix(
+                item, matrix
+            ):
                 rect = self._rect(_IDENTITY, left.value, bottom.value, right.value, top.value)
                 silent.append((rect.x0, rect.x1, _apply(self._to_pixels, matrix.e, matrix.f)[1]))
         return silent
@@ -152,7 +155,7 @@ class OpenPage:
             return True
         a, b, c, d, _, _ = self._to_pixels
         dx, dy = a * matrix.a + c * matrix.b, b * matrix.a + d * matrix.b
-        return abs(dy) <= 0.3 * abs(dx)
+        return bool(abs(dy) <= 0.3 * abs(dx))
 
     def marks(self) -> list[Mark]:
         """Every picture, path and shading that the page draws, also inside forms."""
@@ -192,9 +195,7 @@ class OpenPage:
                 found.append(Mark(rect, "picture" if kind == raw.FPDF_PAGEOBJ_IMAGE else "path"))
 
     def _rect(self, matrix: Matrix, x0: float, y0: float, x1: float, y1: float) -> Rect:
-        corners = (
-            _apply(self._to_pixels, *_apply(matrix, x, y)) for x in (x0, x1) for y in (y0, y1)
-        )
+        corners = (_apply(self._to_pixels, *_apply(matrix, x, y)) for x in (x0, x1) for y in (y0, y1))
         xs, ys = zip(*corners, strict=True)
         return Rect(min(xs), min(ys), max(xs), max(ys))
 

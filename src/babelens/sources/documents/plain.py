@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from html.parser import HTMLParser
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from ...errors import UnreadableFileError
 from .layout import Rect
 from .outline import Outline
 from .tables import SEPARATOR
 from .types import Passage
+
+if TYPE_CHECKING:
+    from markdown_it.token import Token
 
 MAX_BYTES: Final = 64 * 1024 * 1024
 
@@ -124,21 +127,36 @@ def _markdown_elements(text: str) -> Iterator[Element]:
             yield from _html_elements(token.content)
 
 
-def _inline_text(tokens: list[object]) -> str:
+def _inline_text(tokens: Sequence[Token]) -> str:
     parts = []
     for token in tokens:
-        kind = getattr(token, "type", "")
-        if kind in ("text", "code_inline", "image"):
-            parts.append(getattr(token, "content", ""))
-        elif kind in ("softbreak", "hardbreak"):
+        if token.type in ("text", "code_inline", "image"):
+            parts.append(token.content)
+        elif token.type in ("softbreak", "hardbreak"):
             parts.append(" ")
     return " ".join("".join(parts).split())
 
 
 _SILENT: Final = frozenset({"script", "style", "template", "noscript", "svg", "head", "iframe", "object"})
 _BLOCKS: Final = frozenset(
-    "p div section article li ul ol dl dt dd blockquote pre figure figcaption header footer main nav aside"
-    " address form fieldset hr br body html table caption".split()
+    {
+        "p",
+        "div",
+        "section",
+        "article",
+        "li",
+        "ul",
+        "ol",
+        "dl",
+        "dt",
+        "dd",
+        "blockquote",
+        "pre",
+        "figure",
+        "figcaption",
+    }
+    | {"header", "footer", "main", "nav", "aside", "address", "form", "fieldset", "hr", "br", "body", "html"}
+    | {"table", "caption"}
 )
 _VOID: Final = frozenset({"br", "hr", "img", "input", "link", "meta", "wbr"})
 

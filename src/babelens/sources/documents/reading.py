@@ -47,7 +47,9 @@ def lay_out(
     page: OpenPage | None = None,
 ) -> PageLayout:
     """Blocks in reading order and figures, from the words and drawings of a page."""
-    rules = [mark.rect for mark in marks if mark.kind == "straight" and mark.rect.area < 0.8 * size[0] * size[1]]
+    rules = [
+        mark.rect for mark in marks if mark.kind == "straight" and mark.rect.area < 0.8 * size[0] * size[1]
+    ]
     _, tables = arrange(segments, rules, rtl=rtl)
     regions = _figures(page, marks, segments, tables)
     blocks = place(segments, rules, regions, rtl=rtl)
@@ -58,7 +60,10 @@ def place(
     segments: Sequence[Segment], rules: Sequence[Rect], regions: Sequence[Region], *, rtl: bool
 ) -> list[Block]:
     """Blocks of the running text in reading order, each figure's own words after them as one block."""
-    owner = [next((i for i, region in enumerate(regions) if segment.rect.inside(region.rect) > 0.6), None) for segment in segments]
+    owner = [
+        next((index for index, region in enumerate(regions) if segment.rect.inside(region.rect) > 0.6), None)
+        for segment in segments
+    ]
     free = [segment for segment, region in zip(segments, owner, strict=True) if region is None]
     blocks, _ = arrange(free, rules, rtl=rtl)
     for index in range(len(regions)):
@@ -131,6 +136,8 @@ def _is_bad(word: str) -> bool:
     if len(scripts) > 1 and scripts & {"Arab", "Deva"} and "Latn" in scripts:
         return True
     return any(
-        unicodedata.category(letter) in ("Co", "Cn", "Cc") or letter == "\ufffd" or "\u0250" <= letter <= "\u02af"
+        unicodedata.category(letter) in ("Co", "Cn", "Cc")
+        or letter == "\ufffd"
+        or "\u0250" <= letter <= "\u02af"
         for letter in word
     )

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Final
 from ...errors import UnreadableFileError
 from ...types import Skip
 from ..images import EXTENSIONS, load_image, looks_like_picture, quiet_pillow
-from .layout import DPI, PageLayout, Rect, Region, Segment
+from .layout import PageLayout, Rect, Region, Segment
 from .reading import place
-from .types import LineReader
+from .types import DPI, LineReader
 from .writing import mainly_rtl
 
 if TYPE_CHECKING:
@@ -44,7 +44,9 @@ def page_files(folder: str) -> list[str]:
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    return [(0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part]
+    return [
+        (0, int(part), "") if part.isdecimal() else (1, 0, part) for part in re.split(r"(\d+)", name) if part
+    ]
 
 
 def is_picture_file(path: str) -> bool:
@@ -84,7 +86,12 @@ class OcrPages:
         regions = _without_text(page.regions, segments)
         blocks = place(segments, (), regions, rtl=rtl)
         return replace(
-            page, source="ocr" if blocks else "empty", blocks=tuple(blocks), regions=regions, unread=None, rtl=rtl
+            page,
+            source="ocr" if blocks else "empty",
+            blocks=tuple(blocks),
+            regions=regions,
+            unread=None,
+            rtl=rtl,
         )
 
 

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Final
 
+from .figures import is_legend
 from .labels import LEADERS, caption_label
 from .layout import Block, PageLayout, Segment
 from .outline import Outline, Rank
@@ -24,7 +25,9 @@ _CODE_END: Final = re.compile(r"[;{}]\s*$|^\s*(?://|#\w)")
 _USUAL: Final = 0.4
 _HYPHENS: Final = "-\u00ad\u2010"
 # "Ein- und Ausgabe": the hyphen stands for a word that comes later.
-_AND: Final = frozenset({"und", "oder", "bzw", "sowie", "and", "or", "to", "et", "ou", "y", "o", "u", "e", "ed"})
+_AND: Final = frozenset(
+    {"und", "oder", "bzw", "sowie", "and", "or", "to", "et", "ou", "y", "o", "u", "e", "ed"}
+)
 _WORD: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
 
 
@@ -67,7 +70,11 @@ class Sections:
             elif block.kind == "label":
                 text = "\n".join(line.text for line in block.lines)
                 asides.append(self.outline.aside(text, page.number, block.rect))
-            elif page.source == "text" and is_heading(block, body, strong_tells=self.strong_tells):
+            elif (
+                page.source == "text"
+                and not any(is_legend(block, region) for region in page.regions)
+                and is_heading(block, body, strong_tells=self.strong_tells)
+            ):
                 text = " ".join(self.joined(block.lines).split("\n"))
                 self.outline.heading(text, _rank(block, text), page.number, block.rect)
                 if page.number <= 2 and (self.first_heading is None or block.size > self.first_heading[0]):
@@ -105,7 +112,7 @@ class Sections:
             if follower.lower() in _AND:
                 return f"{text} {rest}"
             compound = f"{head.lower().lstrip('([«„')}-{follower.lower()}"
-            # A capital, a single letter ("e-mail") or another hyphen tell of a compound; so does the same word elsewhere.
+            # A capital, a single letter ("e-mail") or another hyphen tell of a compound; so does the word elsewhere.
             if not rest[0].islower() or len(head) < 2 or "-" in head or compound in self._compounds:
                 return text + rest
         return text[:-1] + rest
@@ -125,7 +132,12 @@ def is_heading(block: Block, body: float, *, strong_tells: bool = True) -> bool:
     letters = sum(letter.isalpha() for letter in text)
     if not body or letters < 2 or letters < 0.4 * len(text.replace(" ", "")) or LEADERS.search(text):
         return False
-    if _FORMULA.search(text) or len(block.lines) > _HEADING_LINES or len(text) > _HEADING_LENGTH or caption_label(text):
+    if (
+        _FORMULA.search(text)
+        or len(block.lines) > _HEADING_LINES
+        or len(text) > _HEADING_LENGTH
+        or caption_label(text)
+    ):
         return False
     if block.size >= _LARGER * body:
         return not _ENDS.search(text) or block.size >= 1.3 * body

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 import pypdfium2 as pdfium
 import pypdfium2.raw as raw
 
-from .layout import DPI, to_plain
+from .layout import to_plain
 from .pdfium import MAX_RENDERED_PIXELS, OpenPage
 from .reading import read_layout
+from .types import DPI
 
 if TYPE_CHECKING:
     from PIL.Image import Image

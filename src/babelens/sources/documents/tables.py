@@ -124,7 +124,11 @@ def _end_of_aligned(rows: Sequence[Row], start: int) -> int | None:
     while end < len(rows):
         above, row = rows[end - 1], rows[end]
         size = max(segment.size for segment in row)
-        if row[0].baseline - above[0].baseline > _BREAK * size or not _aligned(rows[start:end], row) or _has_leaders(row):
+        if (
+            row[0].baseline - above[0].baseline > _BREAK * size
+            or not _aligned(rows[start:end], row)
+            or _has_leaders(row)
+        ):
             break
         lone = lone + 1 if len(row) == 1 else 0
         if lone > 2:
@@ -151,7 +155,10 @@ def _aligned(above: Sequence[Row], row: Row) -> bool:
     cells = [segment.rect for other in above[-4:] for segment in other]
     return all(
         any(
-            min(abs(cell.x0 - rect.x0), abs(cell.x1 - rect.x1), abs(cell.x0 + cell.x1 - rect.x0 - rect.x1) / 2) < _EDGE
+            min(
+                abs(cell.x0 - rect.x0), abs(cell.x1 - rect.x1), abs(cell.x0 + cell.x1 - rect.x0 - rect.x1) / 2
+            )
+            < _EDGE
             for cell in cells
         )
         for rect in (segment.rect for segment in row)
@@ -163,8 +170,13 @@ def _table(rows: Sequence[Row], rules: Sequence[Rect], rtl: bool) -> Table:
     around = union(segment.rect for segment in segments)
     inner = [rule for rule in rules if rule.meets(around.grown(_EDGE))]
     across = _levels(
-        [edge for rule in inner if rule.width > 0.5 * around.width or rule.height > _RULE
-         for edge in (rule.y0, rule.y1) if rule.width > 12]
+        [
+            edge
+            for rule in inner
+            if rule.width > 0.5 * around.width or rule.height > _RULE
+            for edge in (rule.y0, rule.y1)
+            if rule.width > 12
+        ]
     )
     down = _levels([edge for rule in inner if rule.height > 12 for edge in (rule.x0, rule.x1)])
     columns = down if len(down) >= 3 else _column_edges(rows)
@@ -174,14 +186,21 @@ def _table(rows: Sequence[Row], rules: Sequence[Rect], rtl: bool) -> Table:
     lines = []
     for band in bands:
         cells = _bands(band, columns, vertical=False)
-        texts = [
-            " ".join(segment.text for segment in sorted(cell, key=lambda s: (round(s.baseline / 4), -s.rect.x0 if rtl else s.rect.x0)))
-            for cell in (reversed(cells) if rtl else cells)
-        ]
+        texts = [_cell_text(cell, rtl) for cell in (reversed(cells) if rtl else cells)]
         longest = max(band, key=lambda segment: len(segment.text))
         rect = union(segment.rect for segment in band)
-        lines.append(replace(longest, text=SEPARATOR.join(texts), rect=rect, strong=all(s.strong for s in band)))
+        lines.append(
+            replace(longest, text=SEPARATOR.join(texts), rect=rect, strong=all(s.strong for s in band))
+        )
     return Table(tuple(lines))
+
+
+def _cell_text(cell: Sequence[Segment], rtl: bool) -> str:
+    """The words of a cell, line by line, each line in reading order."""
+    ordered = sorted(
+        cell, key=lambda part: (round(part.baseline / 4), -part.rect.x0 if rtl else part.rect.x0)
+    )
+    return " ".join(part.text for part in ordered)
 
 
 def _wrapped_rows(rows: Sequence[Row], columns: Sequence[float], rtl: bool) -> list[Row]:

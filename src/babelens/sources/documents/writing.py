@@ -8,6 +8,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 from typing import Final
 
+# Ligatures, Arabic presentation forms, radicals that look like characters, mathematical letters.
+_VARIANTS: Final = (
+    *(("\ufb00", "\ufdff"), ("\ufe70", "\ufefc")),
+    *(("\u2e80", "\u2fdf"), ("\U0001d400", "\U0001d7ff")),
+)
 _BRACKETS: Final = str.maketrans("()[]{}<>«»", ")(][}{><»«")
 
 
@@ -24,6 +29,20 @@ def is_rtl(text: str) -> bool:
 def is_cjk(letter: str) -> bool:
     """Whether a letter belongs to a script without spaces between words, its punctuation included."""
     return "\u2e80" <= letter <= "\u9fff" or "\uf900" <= letter <= "\ufaff" or "\uff00" <= letter <= "\uff9f"
+
+
+def plain_letters(text: str) -> str:
+    """Letters in place of the forms that fonts give them, in NFC, one space between words."""
+    if not text.isascii():
+        text = "".join(
+            unicodedata.normalize("NFKC", letter) if _is_variant(letter) else letter for letter in text
+        )
+        text = unicodedata.normalize("NFC", text)
+    return " ".join(text.split())
+
+
+def _is_variant(letter: str) -> bool:
+    return any(first <= letter <= last for first, last in _VARIANTS)
 
 
 def mainly_rtl(text: str) -> bool | None:
@@ -88,8 +107,68 @@ def _forward_spans(cells: Sequence[str]) -> list[tuple[int, int]]:
 
 # After a number in right-to-left text they are seen on its left, where a name such as "USB 3" is seen as well.
 _UNITS: Final = frozenset(
-    "mAh Ah Wh kWh mA A mV V kV W kW MW mm cm m km g mg kg t s ms min h Hz kHz MHz GHz C F K Pa kPa MPa bar psi"
-    " ml mL cl l L dB lm lx cd N Nm J kJ kcal B KB kB MB GB TB Mbps rpm RPM px dpi kΩ MΩ Ω VA kVA VAC VDC in ft lb oz".split()
+    {"mm", "cm", "m", "km", "in", "ft", "mg", "g", "kg", "t", "lb", "oz", "ml", "mL", "cl", "l", "L"}
+    | {
+        "ms",
+        "s",
+        "min",
+        "h",
+        "Hz",
+        "kHz",
+        "MHz",
+        "GHz",
+        "rpm",
+        "RPM",
+        "C",
+        "F",
+        "K",
+        "Pa",
+        "kPa",
+        "MPa",
+        "bar",
+        "psi",
+    }
+    | {
+        "mA",
+        "A",
+        "mV",
+        "V",
+        "kV",
+        "VA",
+        "kVA",
+        "VAC",
+        "VDC",
+        "W",
+        "kW",
+        "MW",
+        "Wh",
+        "kWh",
+        "mAh",
+        "Ah",
+        "Ω",
+        "kΩ",
+        "MΩ",
+    }
+    | {
+        "dB",
+        "lm",
+        "lx",
+        "cd",
+        "N",
+        "Nm",
+        "J",
+        "kJ",
+        "kcal",
+        "B",
+        "KB",
+        "kB",
+        "MB",
+        "GB",
+        "TB",
+        "Mbps",
+        "px",
+        "dpi",
+    }
 )
 
 
