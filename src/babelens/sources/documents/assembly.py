@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
@@ -42,7 +43,7 @@ def assemble(layouts: Iterable[PageLayout], *, on_page: Callable[[int], None] | 
 
     def finish(layout: PageLayout) -> None:
         layout = merged_parts(layout)
-        pages.append(Page(layout.number, round(layout.width), round(layout.height), layout.source))
+        pages.append(Page(layout.number, math.ceil(layout.width), math.ceil(layout.height), layout.source))
         keys = sections.add(layout)
         found = figures_of(layout, sections, len(figures))
         boxes = {passage.key: passage.box for passage in outline.passages[-len(keys) :]} if keys else {}

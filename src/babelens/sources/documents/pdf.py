@@ -15,7 +15,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from typing import IO, TYPE_CHECKING, Any, Final
+from typing import IO, TYPE_CHECKING, Any, ClassVar, Final
 
 from ...errors import UnreadableFileError
 from ...types import Skip
@@ -51,6 +51,8 @@ class PdfWorker:
     Raises :class:`UnreadableFileError` on entry when the file cannot be opened.
     """
 
+    program: ClassVar[str] = f"{__package__}.worker"
+
     def __init__(self, path: str, *, memory_mb: int = MEMORY_MB, page_timeout: float = PAGE_TIMEOUT) -> None:
         self.path = path
         self.pages = 0
@@ -78,7 +80,7 @@ class PdfWorker:
         # Threads of a numerical library reserve memory for nothing here.
         environment |= {"OPENBLAS_NUM_THREADS": "1", "OMP_NUM_THREADS": "1"}
         self._process = subprocess.Popen(
-            [sys.executable, "-m", f"{__package__}.worker", str(self._memory_mb)],
+            [sys.executable, "-m", self.program, str(self._memory_mb)],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -94,12 +94,12 @@ class Sections:
         for last, line in zip((None, *lines), lines, strict=False):
             if last is None:
                 text = line.text
+            elif text[-1] in _HYPHENS and len(text) > 1 and text[-2].isalpha() and line.text[0].isalpha():
+                text = self._across_hyphen(text, line.text)
             elif LEADERS.search(last.text) or _ends_early(last, line, room):
                 text += "\n" + line.text
             elif is_cjk(text[-1]) and is_cjk(line.text[0]):
                 text += line.text
-            elif text[-1] in _HYPHENS and len(text) > 1 and text[-2].isalpha() and line.text[0].isalpha():
-                text = self._across_hyphen(text, line.text)
             else:
                 text += " " + line.text
         return LEADERS.sub(" … ", text.replace("\u00ad", ""))

@@ -51,6 +51,8 @@ class Server:
                 self._stream = stream = open(os.dup(stream.fileno()), "rb")  # noqa: SIM115
             self._document = pdfium.PdfDocument(self._stream)
             pages = len(self._document)
+        except OSError as error:
+            return {"refused": f"cannot be read: {error.strerror}"}
         except pdfium.PdfiumError as error:
             return {"refused": _REASONS.get(getattr(error, "err_code", None), "damaged, or not a PDF")}
         return {"pages": pages, "title": self._document.get_metadata_value("Title").strip() or None}
