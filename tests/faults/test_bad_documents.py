@@ -32,6 +32,15 @@ def words(document: Document) -> str:
     return "\n".join(passage.body for passage in document.passages)
 
 
+def outcome(path: Path) -> Document | UnreadableFileError:
+    """What came of reading a file; any other error than the typed one fails the test."""
+    try:
+        return read_document(path)
+    except UnreadableFileError as error:
+        assert error.reason  # noqa: PT017
+        return error
+
+
 def test_a_page_that_kills_hangs_or_fills_the_memory_loses_only_itself(tmp_path: Path) -> None:
     path = str(manual().save(tmp_path / "manual.pdf"))
     skips: list[Skip] = []
@@ -48,16 +57,17 @@ def test_a_page_that_kills_hangs_or_fills_the_memory_loses_only_itself(tmp_path:
 
 
 def test_the_time_of_a_document_is_limited_and_what_was_read_is_kept(tmp_path: Path) -> None:
-    path = str(manual(5).save(tmp_path / "manual.pdf"))
+    path = str(manual().save(tmp_path / "manual.pdf"))
     skips: list[Skip] = []
-    with PdfWorker(path) as worker:
+    with DoomedWorker(path) as worker:
         pages = []
-        for layout in read_layouts(worker, timeout=1.5, skips=skips):
+        for layout in read_layouts(worker, timeout=4, skips=skips):
             pages.append(layout.number)
-            if layout.number == 2:
-                time.sleep(1.6)
-    assert pages == [1, 2]
-    assert [skip.reason for skip in skips] == ["pages 3 to 5: the document took longer than 2 s"]
+            time.sleep(2)  # what others do with the pages does not count
+    assert pages == [1, 3]
+    reasons = [skip.reason for skip in skips]
+    assert [reason.split(":")[0] for reason in reasons] == ["page 2", "page 4", "pages 5 to 8"]
+    assert reasons[2] == "pages 5 to 8: the document took longer than 4 s"
 
 
 def test_no_worker_is_left_behind(tmp_path: Path) -> None:
@@ -94,12 +104,8 @@ def test_a_truncated_file_is_read_as_far_as_it_goes_or_refused(tmp_path: Path, s
     data = manual().bytes()
     path = tmp_path / "cut.pdf"
     path.write_bytes(data[: int(len(data) * share)])
-    try:
-        document = read_document(path)
-    except UnreadableFileError as error:
-        assert error.reason
-    else:
-        assert len(document.pages) + len(document.skips) >= 1
+    document = outcome(path)
+    assert isinstance(document, UnreadableFileError) or document.pages
 
 
 def test_damaged_bytes_never_bring_the_run_down(tmp_path: Path) -> None:
@@ -112,11 +118,8 @@ def test_damaged_bytes_never_bring_the_run_down(tmp_path: Path) -> None:
             damaged[dice.randrange(20, len(damaged))] = dice.randrange(256)
         path = tmp_path / f"damaged{number}.pdf"
         path.write_bytes(bytes(damaged))
-        try:
-            outcomes.add(type(read_document(path)))
-        except UnreadableFileError:
-            outcomes.add(UnreadableFileError)
-    assert outcomes <= {Document, UnreadableFileError}
+        outcomes.add(type(outcome(path)))
+    assert Document in outcomes
 
 
 def test_a_form_that_draws_itself_does_not_hang(tmp_path: Path) -> None:
@@ -137,12 +140,8 @@ def test_a_page_tree_that_holds_itself_is_refused_or_read(tmp_path: Path) -> Non
     data = manual(2).bytes().replace(b"/Kids [", b"/Kids [2 0 R ")
     path = tmp_path / "tree.pdf"
     path.write_bytes(data)
-    try:
-        document = read_document(path)
-    except UnreadableFileError as error:
-        assert error.reason
-    else:
-        assert document.pages
+    document = outcome(path)
+    assert isinstance(document, UnreadableFileError) or document.pages
 
 
 def test_a_huge_page_is_read_and_drawn_no_larger_than_allowed(tmp_path: Path) -> None:
@@ -168,9 +167,9 @@ def test_a_picture_of_a_gigapixel_costs_at_most_its_page(tmp_path: Path) -> None
 def test_scripts_and_attachments_are_ignored(tmp_path: Path) -> None:
     pdf = manual(
         1,
-        catalog="/OpenAction << /S /JavaScript /JS (app.alert\\('no'\\);) >> /Names << /EmbeddedFiles << /Names"
-        " [(a.exe) << /Type /Filespec /F (a.exe) >>] >> /JavaScript << /Names [(x) << /S /JavaScript /JS (while\\(1\\);)"
-        " >>] >> >>",
+        catalog="/OpenAction << /S /JavaScript /JS (app.alert\\('no'\\);) >> /Names <<"
+        " /EmbeddedFiles << /Names [(a.exe) << /Type /Filespec /F (a.exe) >>] >>"
+        " /JavaScript << /Names [(x) << /S /JavaScript /JS (while\\(1\\);) >>] >> >>",
     )
     document = read_document(pdf.save(tmp_path / "script.pdf"))
     assert words(document) == f"Page 1. {WORDS}"

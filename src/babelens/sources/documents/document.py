@@ -12,7 +12,7 @@ from ...errors import UnreadableFileError
 from ...types import Progress, Skip
 from .assembly import assemble, with_languages
 from .layout import PageLayout
-from .pdf import MEMORY_MB, TIMEOUT, PdfWorker, WorkerError, is_pdf, read_layouts
+from .pdf import MEMORY_MB, PdfWorker, WorkerError, is_pdf, read_layouts
 from .plain import MAX_BYTES, plain_passages
 from .scans import OCR_DPI, OcrPages, is_picture_file, page_files, scan_layouts
 from .types import Document, LineReader, Page
@@ -25,16 +25,16 @@ def read_document(
     *,
     ocr: LineReader | None = None,
     languages: Sequence[str] = (),
-    timeout: float = TIMEOUT,
+    timeout: float | None = None,
     memory_mb: int = MEMORY_MB,
     progress: Progress | None = None,
 ) -> Document:
     """The pages, passages and figures of a PDF, a text, Markdown or HTML file, or a folder of page scans.
 
     The first bytes decide whether a file is a PDF, not its name. Pages without usable text are read by ``ocr``, which
-    hears ``languages`` (tags) as a hint. A PDF is parsed in a process of its own within ``memory_mb`` and ``timeout``
-    (seconds for all pages, OCR included; 30 for the parsing of each); a page that cannot be read is a skip, the others
-    are kept.
+    hears ``languages`` (tags) as a hint. A PDF is parsed in a process of its own within ``memory_mb`` and ``timeout``:
+    seconds of parsing for all pages, OCR not counted, by default ten minutes or a second a page, whichever is more;
+    each has 30. A page that cannot be read is a skip, the others are kept.
     Raises :class:`UnreadableFileError` when nothing of the file can be read.
     """
     name = os.fspath(path)
@@ -57,7 +57,7 @@ def _read_pdf(
     path: str,
     digest: str,
     reader: OcrPages | None,
-    timeout: float,
+    timeout: float | None,
     memory_mb: int,
     progress: Progress | None,
 ) -> Document:

@@ -243,6 +243,18 @@ class Ink:
             max(rect.x0, scaled.x0), max(rect.y0, scaled.y0), min(rect.x1, scaled.x1), min(rect.y1, scaled.y1)
         )
 
+    def look(self, rect: Rect) -> str:
+        """A digest of what is seen in ``rect``, coarse enough to be the same wherever it stands on a page."""
+        x0, y0, x1, y1 = self._cells(rect)
+        part = self._seen[y0:y1, x0:x1]
+        rows, columns = (np.arange(9) * length // 8 for length in part.shape)
+        tiles = [
+            part[top:bottom, left:right].mean() if bottom > top and right > left else 0.0
+            for top, bottom in pairwise(rows.tolist())
+            for left, right in pairwise(columns.tolist())
+        ]
+        return "".join(f"{min(int(tile * 8), 7)}" for tile in tiles)
+
     def gap(self, rect: Rect, left: float, right: float) -> float | None:
         """The middle of the widest blank strip that divides ``rect`` between ``left`` and ``right``."""
         x0, y0, x1, y1 = self._cells(rect)

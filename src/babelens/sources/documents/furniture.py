@@ -74,7 +74,7 @@ def _line_keys(line: Segment, page: int) -> list[Key]:
 
 def _region_key(region: Region) -> Key:
     x0, y0, x1, y1 = (round(value / _EDGE) for value in region.rect)
-    return f"figure {x0} {x1} {y1 - y0}", y0
+    return f"figure {x0} {x1} {y1 - y0} {region.look}", y0
 
 
 def _cleaned(page: PageLayout, counts: Counter[Key], pages: int) -> PageLayout:

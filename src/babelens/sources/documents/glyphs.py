@@ -142,7 +142,7 @@ def _runs(glyphs: Sequence[Glyph]) -> list[_Run]:
 
 
 def _is_mark(glyph: Glyph) -> bool:
-    return all(unicodedata.category(letter) == "Mn" for letter in glyph.text)
+    return not glyph.text.isascii() and all(unicodedata.category(letter) == "Mn" for letter in glyph.text)
 
 
 def _joins(run: _Run, glyph: Glyph) -> bool:
@@ -170,8 +170,11 @@ def _lines(runs: list[_Run]) -> list[list[_Run]]:
     for number, line in enumerate(lines):
         rest = []
         near = [*lines[max(0, number - 2) : number], *lines[number + 1 : number + 3]]
+        largest = max((big.size for other in near for big in other), default=0.0)
         for run in line:
-            host = next((other for other in near if any(_carries(big, run) for big in other)), None)
+            host = None
+            if run.size < _SMALL * largest:
+                host = next((other for other in near if any(_carries(big, run) for big in other)), None)
             if host is None:
                 rest.append(run)
             else:

@@ -107,10 +107,11 @@ class Block:
 
 @dataclass(frozen=True, slots=True)
 class Region:
-    """A place on the page that holds a picture or a drawing."""
+    """A place on the page that holds a picture or a drawing. ``look`` is the same for two that look the same."""
 
     rect: Rect
     vector: bool
+    look: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,7 +136,7 @@ def to_plain(page: PageLayout) -> dict[str, Any]:
         "source": page.source,
         "unread": page.unread,
         "rtl": page.rtl,
-        "regions": [[*map(_short, region.rect), region.vector] for region in page.regions],
+        "regions": [[*map(_short, region.rect), region.vector, region.look] for region in page.regions],
         "blocks": [
             [
                 block.kind,
@@ -158,7 +159,7 @@ def from_plain(data: dict[str, Any]) -> PageLayout:
         source=data["source"],
         unread=data["unread"],
         rtl=data["rtl"],
-        regions=tuple(Region(Rect(*row[:4]), row[4]) for row in data["regions"]),
+        regions=tuple(Region(Rect(*row[:4]), row[4], row[5]) for row in data["regions"]),
         blocks=tuple(
             Block(kind, tuple(Segment(row[4], Rect(*row[:4]), row[5], bool(row[6]), row[7]) for row in lines))
             for kind, lines in data["blocks"]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 TIMEOUT: Final = 600.0
+PAGE_SECONDS: Final = 1.0
 PAGE_TIMEOUT: Final = 30.0
 MEMORY_MB: Final = 2048
 _HEAD: Final = 1024
@@ -178,29 +179,35 @@ def _cause_of_death(process: subprocess.Popen[bytes]) -> str:
     return f"the parser crashed with {name}{memory}"
 
 
-def read_layouts(worker: PdfWorker, *, timeout: float, skips: list[Skip]) -> Iterator[PageLayout]:
+def read_layouts(worker: PdfWorker, *, timeout: float | None, skips: list[Skip]) -> Iterator[PageLayout]:
     """The layouts of all pages that can be read, one at a time; what cannot is added to ``skips``.
 
-    ``timeout`` is for the whole document, in seconds.
+    ``timeout`` is for the parsing of the whole document, in seconds; what is done with a page in between does not
+    count. ``None`` gives ten minutes, and more to a document of more than 600 pages.
     """
-    deadline = time.monotonic() + timeout
+    limit = max(TIMEOUT, worker.pages * PAGE_SECONDS) if timeout is None else timeout
+    spent = 0.0
     failures = 0
     for number in range(1, worker.pages + 1):
-        left = deadline - time.monotonic()
-        if left <= 0:
-            skips.append(_skip(worker, number, f"the document took longer than {timeout:.0f} s", rest=True))
+        if spent >= limit:
+            skips.append(_skip(worker, number, f"the document took longer than {limit:.0f} s", rest=True))
             return
+        start = time.monotonic()
         try:
             if not worker.running:
                 worker.start()
-            yield worker.layout(number, left)
-            failures = 0
+            page = worker.layout(number, limit - spent)
         except WorkerError as error:
+            spent += time.monotonic() - start
             failures += 1
             skips.append(_skip(worker, number, str(error)))
             if failures >= _MAX_FAILURES and number < worker.pages:
                 skips.append(_skip(worker, number + 1, f"{failures} pages in a row failed", rest=True))
                 return
+        else:
+            spent += time.monotonic() - start
+            failures = 0
+            yield page
 
 
 def _skip(worker: PdfWorker, number: int, reason: str, *, rest: bool = False) -> Skip:

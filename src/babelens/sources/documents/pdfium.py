@@ -79,7 +79,8 @@ class OpenPage:
         layer = self._page.get_textpage()
         count = min(layer.count_chars(), MAX_GLYPHS)
         truncated = layer.count_chars() > count
-        fonts: dict[int, tuple[float, bool]] = {}
+        fonts: dict[int, tuple[float, bool, bool]] = {}
+        a, b, c, d, e, f = self._to_pixels
         glyphs: list[Glyph] = []
         space, high = False, 0
         box, x, y = raw.FS_RECTF(), ctypes.c_double(), ctypes.c_double()
@@ -104,22 +105,22 @@ class OpenPage:
             holder = raw.FPDFText_GetTextObject(layer, index)
             key = ctypes.cast(holder, ctypes.c_void_p).value or 0
             if key not in fonts:
-                fonts[key] = _font(layer, index, holder)
-            size, strong = fonts[key]
-            rect = self._rect(_IDENTITY, box.left, box.bottom, box.right, box.top)
-            _, baseline = _apply(self._to_pixels, x.value, y.value)
-            size_px = max(round(size * PIXELS_PER_POINT * 2) / 2, 0.5)
+                fonts[key] = (*_font(layer, index, holder), self._is_upright(layer, index))
+            size, strong, upright = fonts[key]
+            # Pages are turned by right angles only, so two corners tell the extent.
+            x0, x1 = a * box.left + c * box.bottom + e, a * box.right + c * box.top + e
+            baseline = b * x.value + d * y.value + f
             glyphs.append(
                 Glyph(
                     letter,
-                    rect.x0,
-                    rect.x1,
+                    min(x0, x1),
+                    max(x0, x1),
                     baseline,
-                    size_px,
+                    size,
                     strong,
                     space,
                     (key, x.value, y.value),
-                    self._is_upright(layer, index),
+                    upright,
                 )
             )
             space = False
@@ -234,7 +235,7 @@ def _widened(glyphs: list[Glyph], silent: list[tuple[float, float, float]]) -> l
 
 
 def _font(layer: Any, index: int, holder: Any) -> tuple[float, bool]:
-    """The size in points as it appears, and whether its font is one for headings."""
+    """The size in pixels as it appears, to half a pixel, and whether its font is one for headings."""
     matrix = raw.FS_MATRIX()
     scale = 1.0
     if raw.FPDFText_GetMatrix(layer, index, matrix):
@@ -246,7 +247,8 @@ def _font(layer: Any, index: int, holder: Any) -> tuple[float, bool]:
     strong = bool(flags.value & (_FORCE_BOLD | _ITALIC)) or any(word in font for word in _STRONG_NAMES)
     if holder and raw.FPDFTextObj_GetTextRenderMode(holder) == _STROKED:
         strong = True
-    return (size if math.isfinite(size) else 0.0), strong
+    pixels = size * PIXELS_PER_POINT if math.isfinite(size) else 0.0
+    return max(round(pixels * 2) / 2, 0.5), strong
 
 
 def _is_visible(path: Any) -> bool:

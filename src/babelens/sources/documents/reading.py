@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import unicodedata
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Final
 
 from ...languages import script_of
@@ -86,7 +88,8 @@ def _figures(
     seen = page.ink()
     ink = Ink(seen, seen.shape[1] / page.width, segments)
     captions = [segment.rect for segment in segments if is_certain_caption(segment.text)]
-    return with_labels(divided(regions, captions, ink), segments, size)
+    found = with_labels(divided(regions, captions, ink), segments, size)
+    return tuple(replace(region, look=ink.look(region.rect)) for region in found)
 
 
 def _why_unread(page: OpenPage, glyphs: Sequence[Glyph], letters: str, marks: Sequence[Mark]) -> str | None:
@@ -122,16 +125,20 @@ def is_mojibake(words: Sequence[str]) -> bool:
     bad = sum(min(len(word), _LONG_WORD) for word in words if _is_bad(word))
     if bad > _BAD_WORDS * total:
         return True
-    latin = [letter for word in words for letter in word.lower() if script_of(letter) == "Latn"]
-    if len(latin) < max(_MIN_LATIN, total // 2):
+    counts = Counter(letter for word in words for letter in word.lower())
+    latin = {letter: count for letter, count in counts.items() if script_of(letter) == "Latn"}
+    letters = sum(latin.values())
+    if letters < max(_MIN_LATIN, total // 2):
         return False
-    vowels = sum(letter in _VOWELS for letter in latin) / len(latin)
+    vowels = sum(count for letter, count in latin.items() if letter in _VOWELS) / letters
     return not 0.16 < vowels < 0.68
 
 
 def _is_bad(word: str) -> bool:
     if len(word) == 1 and "\ue000" <= word <= "\uf8ff":  # a bullet of a symbol font
         return False
+    if word.isascii():
+        return any(letter < " " for letter in word)
     scripts = {script_of(letter) for letter in word} - {None}
     if len(scripts) > 1 and scripts & {"Arab", "Deva"} and "Latn" in scripts:
         return True

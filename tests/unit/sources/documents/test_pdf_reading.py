@@ -160,6 +160,16 @@ def test_rules_frames_and_logos_are_no_figures(tmp_path: Path) -> None:
     assert document.figures == ()
 
 
+def test_different_figures_at_one_place_are_no_logo(tmp_path: Path) -> None:
+    pdf = Pdf()
+    for number in range(5):
+        page = body_text(pdf.page(), 120)
+        page.drawing(100, 300, 200, 120)
+        for ring in range(number + 1):
+            page.circle(200, 360, 8 + 7 * ring)
+    assert len(read(pdf, tmp_path).figures) == 5
+
+
 def test_a_block_diagram_of_plain_boxes_is_a_figure(tmp_path: Path) -> None:
     pdf = Pdf()
     page = body_text(pdf.page(), 80)
