@@ -30,6 +30,8 @@ _CAPTION: Final = 90.0
 _BOXES: Final = 3
 _MOST_BOXES: Final = 300
 _HELD: Final = 0.6
+_PROSE_LENGTH: Final = 25
+_PROSE: Final = 0.18
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +55,8 @@ def find_regions(
     kept = [
         mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_page_rule(mark, page)
     ]
+    prose = [segment.rect for segment in segments if len(segment.text) >= _PROSE_LENGTH]
+    kept = [mark for mark in kept if mark.kind == "picture" or not _frames_prose(mark.rect, prose)]
     regions = []
     for group in _cluster(kept, size):
         drawn = [mark for mark in group if mark.kind != "straight"]
@@ -83,6 +87,11 @@ def _apart(drawn: Sequence[Mark], size: tuple[float, float]) -> list[list[Mark]]
         groups = [group for group in groups if group not in touching]
         groups.append([mark, *(other for group in touching for other in group)])
     return groups
+
+
+def _frames_prose(rect: Rect, prose: Sequence[Rect]) -> bool:
+    """Whether a mark is the frame or the ground of a warning or a note: what it holds are lines of text."""
+    return sum(line.shared(rect) for line in prose) > _PROSE * rect.area and _is_large_enough(rect)
 
 
 def _is_held_by_rules(group: Sequence[Mark], drawn: Sequence[Mark]) -> bool:

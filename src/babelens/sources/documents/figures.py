@@ -19,6 +19,7 @@ _SAME_FIGURE: Final = 45.0
 _LONGEST_CAPTION: Final = 400
 _LEGEND_LINES: Final = 3
 _LEGEND_GAP: Final = 14.0
+_PROSE_LENGTH: Final = 25
 _AROUND: Final = 2
 _MOST_PASSAGES: Final = 12
 
@@ -38,6 +39,14 @@ def figures_of(page: PageLayout, sections: Sections, count: int) -> list[Figure]
     captions = list(_captions(page, sections))
     regions = list(page.regions)
     tied = _assign(regions, captions)
+    prose = [
+        line.rect
+        for block in page.blocks
+        if block.kind != "label"
+        for line in block.lines
+        if len(line.text) >= _PROSE_LENGTH
+    ]
+    regions, tied = _completed(regions, tied, prose)
     for index, region in enumerate(regions):
         block = next((block for block in page.blocks if is_legend(block, region)), None)
         if index not in tied and block is not None and caption_label(block.lines[0].text) is None:
@@ -57,6 +66,28 @@ def figures_of(page: PageLayout, sections: Sections, count: int) -> list[Figure]
             )
         )
     return figures
+
+
+def _completed(
+    regions: list[Region], tied: dict[int, Caption], lines: Sequence[Rect]
+) -> tuple[list[Region], dict[int, Caption]]:
+    """Regions where a figure of several steps side by side is one: a part without a caption joins its neighbour when
+    the neighbour's caption is centred under both."""
+    for index, caption in sorted(tied.items()):
+        for other, part in enumerate(regions):
+            region = regions[index]
+            both = union((region.rect, part.rect))
+            level = min(region.rect.y1, part.rect.y1) - max(region.rect.y0, part.rect.y0)
+            if other in tied or caption.label is None or level < 0.5 * min(region.rect.height, part.rect.height):
+                continue
+            middle = caption.rect.x0 + caption.rect.x1
+            centred = abs(middle - both.x0 - both.x1) < 0.6 * abs(middle - region.rect.x0 - region.rect.x1)
+            if centred and not any(line.inside(both) > 0.5 for line in lines):
+                regions[index] = Region(both, region.vector and part.vector, region.look)
+                rest = [number for number in range(len(regions)) if number != other]
+                tied = {rest.index(number): found for number, found in tied.items()}
+                return _completed([regions[number] for number in rest], tied, lines)
+    return regions, tied
 
 
 def is_legend(block: Block, region: Region) -> bool:

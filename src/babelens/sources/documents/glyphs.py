@@ -23,6 +23,8 @@ _WORD_GAP: Final = 0.15
 _RTL_WORD_GAP: Final = 0.18
 _SEGMENT_GAP: Final = 1.3
 _GUTTER: Final = 0.6
+_NARROW: Final = 0.35
+_EDGE: Final = 3.0
 _AROUND: Final = 8
 _SAME_GAPS: Final = 5
 _WIDE_GAPS: Final = 3
@@ -39,9 +41,9 @@ _ACCENTS: Final = {
 class Glyph:
     """A character: what it says, ``x0`` to ``x1`` of its advance, its baseline and size.
 
-    ``strong`` is True for bold, italic and other fonts that headings have, ``space_before`` where the layer has a
-    space. ``origin`` is the same for the characters of a ligature. ``upright`` is False for text that runs up or
-    down the page.
+    ``strong`` is True for bold, italic and other fonts that headings have, ``space_before`` and ``space_after``
+    where the layer has a space. ``origin`` is the same for the characters of a ligature. ``upright`` is False for
+    text that runs up or down the page.
     """
 
     text: str
@@ -53,6 +55,7 @@ class Glyph:
     space_before: bool
     origin: tuple[int, float, float]
     upright: bool = True
+    space_after: bool = False
 
 
 @dataclass(slots=True)
@@ -132,9 +135,10 @@ def _runs(glyphs: Sequence[Glyph]) -> list[_Run]:
     runs: list[_Run] = []
     for glyph in glyphs:
         last = runs[-1] if runs else None
-        if last is not None and (_is_mark(glyph) or _joins(last, glyph)):
+        same = last is not None and last.glyphs[-1].origin == glyph.origin
+        if last is not None and (same or _is_mark(glyph) or _joins(last, glyph)):
             last.glyphs.append(glyph)
-            if not _is_mark(glyph):
+            if same or not _is_mark(glyph):
                 last.x0, last.x1 = min(last.x0, glyph.x0), max(last.x1, glyph.x1)
         else:
             runs.append(_Run([glyph], glyph.x0, glyph.x1, glyph.baseline, glyph.size))
@@ -205,7 +209,7 @@ def _gutters(lines: list[list[_Run]]) -> list[set[int]]:
     for line in lines:
         found, reach = [], line[0].x1
         for index, run in enumerate(line[1:], start=1):
-            if run.x0 - reach >= _GUTTER * run.size:
+            if run.x0 - reach >= _NARROW * run.size:
                 found.append((reach, run.x0, index))
             reach = max(reach, run.x1)
         gaps.append(found)
@@ -213,12 +217,24 @@ def _gutters(lines: list[list[_Run]]) -> list[set[int]]:
     for number, found in enumerate(gaps):
         around = [gap for gap in gaps[max(0, number - _AROUND) : number + _AROUND + 1] if gap]
         for left, right, index in found:
-            need = _GUTTER * lines[number][index].size
+            size = lines[number][index].size
+            need = _GUTTER * size
+            # The longest cell of a column may come near to the next one, which begins where those above do.
+            edges = sum(
+                any(
+                    x1 - x0 >= _SEGMENT_GAP * size and min(abs(x1 - right), abs(x0 - left)) < _EDGE
+                    for x0, x1, _ in other
+                )
+                for other in around
+            )
+            if edges >= _WIDE_GAPS:
+                cuts[number].add(index)
+            if right - left < need:
+                continue
             same = [
                 x1 - x0 for other in around for x0, x1, _ in other if min(right, x1) - max(left, x0) >= need
             ]
-            wide = sum(width >= _SEGMENT_GAP * lines[number][index].size for width in same)
-            if len(same) > _SAME_GAPS or wide >= _WIDE_GAPS:
+            if len(same) > _SAME_GAPS or sum(width >= _SEGMENT_GAP * size for width in same) >= _WIDE_GAPS:
                 cuts[number].add(index)
     return cuts
 
@@ -262,12 +278,13 @@ def _mode(values: list[float]) -> float:
 
 def _forward_text(runs: list[_Run]) -> str:
     """Runs of a line without right-to-left letters, from left to right."""
-    text, reach = "", 0.0
+    text, reach, after = "", 0.0, False
     for run in runs:
         word = "".join(glyph.text for glyph in run.glyphs)
-        if text and _is_space(text[-1], word[0], run.x0 - reach, run):
+        if text and (after or _is_space(text[-1], word[0], run.x0 - reach, run)):
             text += " "
         text += word
+        after = run.glyphs[-1].space_after and not is_cjk(word[-1])
         reach = max(reach, run.x1)
     return plain_letters(text)
 
@@ -328,8 +345,8 @@ def _cluster_text(group: list[Glyph]) -> str:
     text = "".join(glyph.text for glyph in group)
     first = next((i for i, letter in enumerate(text) if unicodedata.category(letter) != "Mn"), 0)
     text = text[first] + text[:first] + text[first + 1 :]
-    # An alef before a lam is never joined to it, so this can only be the ligature, turned round.
-    return text[::-1] if len(text) == 2 and text[0] in "اأإآٱ" and text[1] == "ل" else text
+    # An alef is not joined to the lam after it, and an alef maksura to nothing: this is a ligature turned round.
+    return text[::-1] if len(text) == 2 and text[0] in "اأإآٱى" and text[1] not in "اأإآٱى" else text
 
 
 def _sideways(glyphs: list[Glyph]) -> list[Segment]:

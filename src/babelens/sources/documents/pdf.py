@@ -197,10 +197,10 @@ def read_layouts(worker: PdfWorker, *, timeout: float | None, skips: list[Skip])
             if not worker.running:
                 worker.start()
             page = worker.layout(number, limit - spent)
-        except WorkerError as error:
+        except (WorkerError, UnreadableFileError) as error:
             spent += time.monotonic() - start
             failures += 1
-            skips.append(_skip(worker, number, str(error)))
+            skips.append(_skip(worker, number, getattr(error, "reason", str(error))))
             if failures >= _MAX_FAILURES and number < worker.pages:
                 skips.append(_skip(worker, number + 1, f"{failures} pages in a row failed", rest=True))
                 return

@@ -97,6 +97,8 @@ class OpenPage:
                 # A guess of PDFium's from the gap; wrong between the parts of an Indic syllable.
                 continue
             if letter.isspace() or code == 0xFEFF:
+                if glyphs and not space:
+                    glyphs[-1] = replace(glyphs[-1], space_after=True)
                 space = True
                 continue
             if not raw.FPDFText_GetLooseCharBox(layer, index, box):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from typing import Final
@@ -129,7 +130,7 @@ def is_heading(block: Block, body: float, *, strong_tells: bool = True) -> bool:
     """Whether a block is a heading, where running text has the size ``body``. ``strong_tells`` is False where strong
     fonts are usual."""
     text = " ".join(line.text for line in block.lines)
-    letters = sum(letter.isalpha() for letter in text)
+    letters = sum(unicodedata.category(letter)[0] in "LM" for letter in text)
     if not body or letters < 2 or letters < 0.4 * len(text.replace(" ", "")) or LEADERS.search(text):
         return False
     if (

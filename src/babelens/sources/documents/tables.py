@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final
@@ -14,6 +15,8 @@ _ROW: Final = 0.35
 _RULE: Final = 6.0
 _EDGE: Final = 6.0
 _BREAK: Final = 3.2
+_MARKER: Final = re.compile(r"[•‣▪▫■□●○◦◆◇★※·⁃–-]|[\uf000-\uf0ff]|\(?(?:\d{1,2}|[a-zA-Z])[.)]|[①-⑳]")
+_PROSE_LENGTH: Final = 25
 _WRAP: Final = 1.8
 _HEADER_RULES: Final = 3
 
@@ -141,8 +144,23 @@ def _end_of_aligned(rows: Sequence[Row], start: int) -> int | None:
         and rows[end - 1][0].baseline - rows[end - 2][0].baseline < _WRAP * rows[end - 1][0].size
     ):
         end -= 1
+    if _is_list(rows[start:end]):
+        return None
     several = sum(len(row) > 1 for row in rows[start:end])
     return end if several >= 3 and 2 * several > end - start else None
+
+
+def _is_list(rows: Sequence[Row]) -> bool:
+    """Whether the first cells are only the signs or numbers of a list."""
+    several = [row for row in rows if len(row) > 1]
+    for first, rest in ((0, 1), (-1, 0)):
+        marks = [row[first].text for row in several]
+        if all(_MARKER.fullmatch(mark) for mark in marks):
+            return True
+        prose = all(len(row) == 2 and len(row[rest].text) >= _PROSE_LENGTH for row in several)
+        if prose and all(mark.isdecimal() for mark in marks):
+            return True
+    return False
 
 
 def _has_leaders(row: Row) -> bool:
