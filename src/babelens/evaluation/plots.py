@@ -338,6 +338,9 @@ def _validation(axes: Axes, log: Sequence[Mapping[str, Any]], measure: str, lang
         low, high = ([row[f"{measure}_{end}"] for _, row in rows] for end in ("low", "high"))
         axes.fill_between(steps, low, high, color=colour, alpha=0.08, linewidth=0)
     _shares(axes, "recall@1")
+    # A model that finds one picture in twenty would be a line on the floor of a full axis; this one still starts at 0.
+    highest = max(entry["recall"][tag][f"{measure}_high"] for entry in log for tag in entry["recall"])
+    axes.set_ylim(0, next((top for top in (0.1, 0.25, 0.5) if highest <= top), 1.02))
     axes.set_title(f"Validation, {_words(measure.removesuffix('_1'))}")
 
 
