@@ -56,12 +56,11 @@ _DEPTH: Final = 100
 # A ranking whose best hit does not stand out keeps this share of its weight: some of it may still be right.
 _FLOOR: Final = 0.1
 _MAX_TEXTS_PER_ITEM: Final = 8
-# From this trust on, a ranking may be as sure as its scores are. Trust is no probability: captions that others fit too,
-# or many alike pictures, halve it for an encoder that sees well, while one that is blind to a collection has hardly
-# any.
-_SEEING: Final = 0.3
 # Below this trust, the pictures say nothing about words.
 _BLIND: Final = 0.1
+# From this trust on, a ranking may be as sure as its scores are. Trust is no probability: captions that fit many
+# pictures halve it for an encoder that sees well, while one that is blind to a collection has hardly any.
+_SEEING: Final = 0.5
 _PHOTO_FORMATS: Final = ("jpeg", "heif", "heic", "mpo")
 
 
@@ -76,7 +75,7 @@ class _Ranking:
 
     def confidences(self, places: Sequence[Place]) -> list[float | None]:
         """The probability that each place is a match, less where the ranking hardly knows the collection."""
-        sight = min(1.0, self.trust / _SEEING)
+        sight = min(1.0, max(0.0, self.trust - _BLIND) / (_SEEING - _BLIND))
         return [None if value is None else value * sight for value in self.judge(places)]
 
     @property
