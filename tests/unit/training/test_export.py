@@ -113,7 +113,9 @@ def test_fitting_anew_repeats_the_calibration_of_the_run(
     np.testing.assert_allclose(rows, known, atol=2e-3)
     # What was fitted is the same too, as far as the runtimes round alike.
     for key, value in expected.items():
-        assert again["calibration"][key] == (value if isinstance(value, str) else pytest.approx(value, abs=0.2))
+        assert again["calibration"][key] == (
+            value if isinstance(value, str) else pytest.approx(value, abs=0.2)
+        )
 
 
 def test_an_encoder_of_no_drawing_style_is_not_fitted_anew(
