@@ -94,7 +94,8 @@ def rivals(pictures: NDArray[Any], vocabulary: NDArray[Any]) -> NDArray[np.float
 
     Shape: pictures (n, dim), vocabulary (v, dim), both of unit rows, v at least 1 -> (n,) float32.
     """
-    cosines = np.asarray(pictures @ vocabulary.T, dtype=np.float32)
+    # Not through BLAS: on a busy machine its threads stall for longer than the few rows of a search take.
+    cosines = np.einsum("id,vd->iv", pictures, vocabulary).astype(np.float32, copy=False)
     top = min(_RIVALS, cosines.shape[1])
     best: NDArray[np.float32] = np.partition(cosines, -top, axis=1)[:, -top:].mean(axis=1)
     return best
