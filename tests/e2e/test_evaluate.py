@@ -129,6 +129,14 @@ def test_a_collection_is_measured_as_it_is(data: Path) -> None:
     assert not (data / "babelens-report" / "work").exists()
 
 
+def test_captions_that_do_not_say_their_language(data: Path) -> None:
+    (data / "token.txt").write_text("red.png#0\tred\nblue.png#0\tblue\ngreen.png#0\tgreen\n", "utf-8")
+    refused = run("evaluate", "token.txt", "--model", "mini", cwd=data, check=False)
+    assert "--caption-language" in refused.stderr
+    done = run("evaluate", "token.txt", "--model", "mini", "--caption-language", "en", "--json", cwd=data)
+    assert json.loads(done.stdout)["about"]["data"]["captions"] == {"en": 3}
+
+
 def test_two_models(data: Path) -> None:
     from importlib import resources
 
