@@ -322,8 +322,9 @@ def _losses(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
             markevery=max(1, len(log) // 6), linewidth=1.1, linestyle="--" if again else "-", label=_words(name),
         )  # fmt: skip
     axes.set_title("Training loss")
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7, ncols=2, frameon=True, framealpha=0.85, edgecolor="none")
+    # Room above the curves, so that the legend covers none of them.
+    axes.set_ylim(0, 1.45 * axes.get_ylim()[1])
+    axes.legend(fontsize=7, ncols=2, loc="upper right")
 
 
 def _validation(axes: Axes, log: Sequence[Mapping[str, Any]], measure: str, languages: Sequence[str]) -> None:
