@@ -93,6 +93,10 @@ def caption(collection: str, model: str, languages: tuple[str, ...], where: str 
     metavar="NAME|DIR",
     help="The translator: a name, a folder, or a hub id. Each pair of languages has its own default.",
 )
+@click.option(
+    "--beside-human", is_flag=True,
+    help="Also where a person wrote a caption in that language, to score translations against it.",
+)  # fmt: skip
 @where_option
 @json_option
 def translate(
@@ -100,6 +104,7 @@ def translate(
     targets: tuple[str, ...],
     source: str | None,
     model: str | None,
+    beside_human: bool,
     where: str | None,
     as_json: bool,
 ) -> int:
@@ -115,7 +120,11 @@ def translate(
     """
 
     def work(opened: Collection, progress: Progress) -> list[DescribeReport]:
-        return [opened.translate(targets, model=model, source=source, where=where, progress=progress)]
+        return [
+            opened.translate(
+                targets, model=model, source=source, where=where, beside_human=beside_human, progress=progress
+            )
+        ]
 
     return _run(collection, [("Translating", "texts", work)], as_json=as_json)
 

@@ -214,6 +214,7 @@ class Collection(Tuning):
         model: str | Path | Translator | None = None,
         source: str | None = None,
         where: str | None = None,
+        beside_human: bool = False,
         progress: Progress | None = None,
     ) -> DescribeReport:
         """Translates captions into the languages they lack: see :func:`babelens.describing.translate_items`.
@@ -231,6 +232,7 @@ class Collection(Tuning):
                 model=model,
                 source=source,
                 where=where,
+                beside_human=beside_human,
                 progress=progress,
             )
 

@@ -157,12 +157,14 @@ def translate_items(
     model: str | Path | Translator | None = None,
     source: str | None = None,
     where: str | None = None,
+    beside_human: bool = False,
     progress: Progress | None = None,
 ) -> DescribeReport:
     """Translates the captions of all items that pass ``where`` into each of ``targets``.
 
     Of an item, its human English captions are translated, else its human captions in another language, else a
-    model's; ``source`` asks for one language. Where people wrote captions in a target language, nothing is done.
+    model's; ``source`` asks for one language. Where people wrote captions in a target language, nothing is done,
+    unless ``beside_human``: such translations can be scored against them (see :mod:`babelens.evaluation.translations`).
     Each batch is committed by itself, and the next run does only what is missing or outdated. ``model`` serves all
     pairs: a name, a folder, a hub id or a translator; by default each pair has its own.
     """
@@ -173,7 +175,7 @@ def translate_items(
     with catalog.writing():
         writer = DescriptionWriter(catalog, encoder)
         allowed = None if condition is None else catalog.matching_items(condition)
-        plans = [_Plan(catalog, translators, target, source, allowed) for target in tags]
+        plans = [_Plan(catalog, translators, target, source, allowed, beside_human) for target in tags]
         for plan in plans:
             plan.count()
             writer.unchanged += plan.unchanged
@@ -234,7 +236,9 @@ class _Plan:
         target: str,
         source: str | None,
         allowed: set[str] | None,
+        beside_human: bool,
     ) -> None:
+        self._beside_human = beside_human
         self._catalog = catalog
         self._translators = translators
         self.target = target
@@ -260,12 +264,14 @@ class _Plan:
             yield from self._jobs(self._sources(rows), rows)
 
     def _items(self) -> Iterator[list[StoredText]]:
-        """The texts of the items that have none of a person's in the target language."""
+        """The texts of the items that are to have translations."""
         items = self._catalog.items()
         while page := list(itertools.islice(items, _PAGE)):
             ids = [item.id for item in page if self._allowed is None or item.id in self._allowed]
             for rows in self._catalog.stored_texts(ids).values():
-                if not any(row.text.origin == "human" and row.text.language == self.target for row in rows):
+                if self._beside_human or not any(
+                    row.text.origin == "human" and row.text.language == self.target for row in rows
+                ):
                     yield rows
 
     def _sources(self, rows: list[StoredText]) -> list[StoredText]:

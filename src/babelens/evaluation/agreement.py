@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics.ranking import nearest
+from ..metrics.ranking import nearest, score_blocks
 from ..metrics.statistics import Bootstrap, Estimate
 from ..types import Progress
 from ..vectors import Ids
@@ -61,15 +61,17 @@ class Alignment:
     gap: Estimate
 
 
-def consistency(
-    corpus: Corpus, *, seed: int = 0, progress: Progress | None = None
-) -> tuple[Consistency, ...]:
-    """Every pair of languages that have parallel captions."""
-    k = min(_K, len(corpus.items))
-    found = {
-        tag: nearest(captions.vectors, corpus.vectors, k, progress=progress)
+def nearest_pictures(corpus: Corpus, *, progress: Progress | None = None) -> dict[str, Ids]:
+    """The first pictures of every caption, exactly, by language. Shape: (n, min(10, pictures)) each."""
+    return {
+        tag: nearest(captions.vectors, corpus.vectors, _K, progress=progress)
         for tag, captions in corpus.captions.items()
     }
+
+
+def consistency(corpus: Corpus, found: Mapping[str, Ids], *, seed: int = 0) -> tuple[Consistency, ...]:
+    """Every pair of languages that have parallel captions; ``found`` is as of :func:`nearest_pictures`."""
+    k = min(_K, len(corpus.items))
     result = []
     for first, second in combinations(corpus.captions, 2):
         pairs = _parallel(corpus.captions[first], corpus.captions[second])
@@ -104,33 +106,53 @@ def _consistency(
     )
 
 
-def alignment(corpus: Corpus, *, seed: int = 0) -> tuple[Alignment, ...]:
-    """Every language. Mismatched cosines are with all pictures that a caption is not true of; for the area one of
-    them is drawn."""
-    total = corpus.vectors.sum(axis=0, dtype=np.float64)
+@dataclass(frozen=True, slots=True, eq=False)
+class Cosines:
+    """Of each caption: with its own pictures and with all others (means), with one other drawn by lot, and the best of
+    all others. Shape: (n,) each; ``groups`` are the captions' pictures."""
+
+    groups: Ids
+    matched: NDArray[np.float64]
+    mismatched: NDArray[np.float64]
+    stranger: NDArray[np.float64]
+    best_other: NDArray[np.float64]
+
+
+def cosines(corpus: Corpus, captions: CaptionSet, *, seed: int = 0) -> Cosines:
+    """The cosines of one language's captions, those left out that are true of every picture."""
+    random = np.random.default_rng(seed)
     n = len(corpus.items)
+    rows: list[tuple[int, float, float, float, float]] = []
+    number = 0
+    for block in score_blocks(captions.vectors, corpus.vectors):
+        for scores in block:
+            other = np.ones(n, dtype=bool)
+            other[captions.relevant[number]] = False
+            if other.any():
+                wrong = scores[other]
+                stranger = float(wrong[random.integers(len(wrong))])
+                own = float(scores[~other].mean(dtype=np.float64))
+                mean = float(wrong.mean(dtype=np.float64))
+                rows.append((int(captions.picture[number]), own, mean, stranger, float(wrong.max())))
+            number += 1
+    groups, *columns = np.array(rows, dtype=np.float64).reshape(-1, 5).T
+    return Cosines(groups.astype(np.int64), *columns)
+
+
+def alignment(corpus: Corpus, *, seed: int = 0) -> tuple[Alignment, ...]:
+    """Every language."""
     result = []
     for tag, captions in corpus.captions.items():
-        random = np.random.default_rng(seed)
-        kept = np.flatnonzero([len(relevant) < n for relevant in captions.relevant])
-        matched, mismatched, other = (np.empty(len(kept)) for _ in range(3))
-        for place, number in enumerate(kept.tolist()):
-            vector, relevant = captions.vectors[number], captions.relevant[number]
-            own = corpus.vectors[relevant].astype(np.float64) @ vector
-            matched[place] = own.mean()
-            mismatched[place] = (total @ vector - own.sum()) / (n - len(relevant))
-            stranger = int(random.integers(n))
-            while stranger in relevant:
-                stranger = int(random.integers(n))
-            other[place] = corpus.vectors[stranger] @ vector
-        bootstrap = Bootstrap(captions.picture[kept], seed=seed)
+        found = cosines(corpus, captions, seed=seed)
+        matched, mismatched = found.matched, found.mismatched
+        bootstrap = Bootstrap(found.groups, seed=seed)
         result.append(
             Alignment(
                 tag,
                 matched=bootstrap.mean(matched),
                 mismatched=bootstrap.mean(mismatched),
                 margin=bootstrap.mean(matched - mismatched, chance=0.0),
-                auc=bootstrap.auc(matched, other),
+                auc=bootstrap.auc(matched, found.stranger),
                 gap=centroid_distance(
                     corpus.vectors[captions.pictures],
                     captions.vectors,

@@ -20,6 +20,7 @@ from ..types import EncoderFingerprint, Progress
 from . import agreement, no_match, retrieval
 from .agreement import Alignment, Consistency
 from .corpus import Corpus, build_corpus
+from .hubs import Hubs, find_hubs
 from .no_match import Confidences, NoMatch
 from .retrieval import Direction, Outcomes, Scores
 from .sources import GALLERY, Subject, open_subject
@@ -63,6 +64,7 @@ class Evaluation:
     cost: Mapping[Direction, Mapping[str, Mapping[str, Difference]]] | None
     consistency: tuple[Consistency, ...]
     alignment: tuple[Alignment, ...]
+    hubness: Mapping[str, Hubs]
     no_match: Mapping[str, NoMatch] | None
     notes: tuple[str, ...]
     corpus: Corpus = field(repr=False)
@@ -78,6 +80,7 @@ def evaluate(
     model: str | Path | Encoder | None = None,
     languages: Sequence[str] | None = None,
     images: Sequence[str | Path] = (),
+    caption_language: str | None = None,
     exact_only: bool = False,
     sample: int | None = None,
     seed: int = 0,
@@ -88,8 +91,8 @@ def evaluate(
     ``source`` is a file that lists pictures and captions, a collection, or ``"gallery"``, the bundled one. A data set
     is encoded into ``out/work``, where a run that was stopped goes on. ``model`` is as for ``Collection.open``;
     the gallery without one is measured with ``mini``. ``languages`` are those to ask in, by default all that there
-    are captions in. ``exact_only`` leaves the index and the confidence alone. Nothing else is written: see
-    :func:`~babelens.evaluation.report.write_report`.
+    are captions in; ``caption_language`` is that of captions that do not say theirs. ``exact_only`` leaves the index
+    and the confidence alone. Nothing else is written: see :func:`~babelens.evaluation.report.write_report`.
 
     Raises :class:`DatasetError` when there is nothing to measure, and what opening a collection and adding to it do.
     """
@@ -98,7 +101,14 @@ def evaluate(
     if sample is not None and sample < 2:
         raise InvalidQueryError(f"A sample of {sample} pictures says nothing.", hint="Take two or more.")
     with open_subject(
-        source, Path(out) / "work", model=model, images=images, sample=sample, seed=seed, progress=progress
+        source,
+        Path(out) / "work",
+        model=model,
+        images=images,
+        caption_language=caption_language,
+        sample=sample,
+        seed=seed,
+        progress=progress,
     ) as subject:
         corpus = build_corpus(subject.collection.embeddings(), languages=tags, labels=subject.labels)
         exact = retrieval.rank_exactly(corpus, progress=progress)
@@ -106,13 +116,15 @@ def evaluate(
         if not exact_only:
             given = retrieval.rank_deployed(subject.collection, corpus, progress=progress)
         deployed = None if given is None else given.outcomes
+        nearest = agreement.nearest_pictures(corpus, progress=progress)
         return Evaluation(
             about=_about(subject, corpus, seed, started),
             exact=retrieval.summarise(exact, seed=seed),
             sum_of_recalls=retrieval.sum_of_recalls(exact, seed=seed),
             deployed=None if deployed is None else retrieval.summarise(deployed, seed=seed),
             cost=None if deployed is None else retrieval.differences(exact, deployed, seed=seed),
-            consistency=agreement.consistency(corpus, seed=seed),
+            consistency=agreement.consistency(corpus, nearest, seed=seed),
+            hubness=find_hubs(corpus, nearest if given is None else given.found, seed=seed),
             alignment=agreement.alignment(corpus, seed=seed),
             no_match=None if given is None else no_match.judge(given.confidences, seed=seed),
             notes=(*_ingest_notes(subject), *corpus.notes),

@@ -15,7 +15,7 @@ _STYLE: Final = """
   :root { --ground: #161615; --ink: #ececea; --soft: #a9a9a3; --line: #3a3a37; --accent: #8ab8ee }
   figure img { filter: invert(1) hue-rotate(180deg) }
 }
-body { margin: 2rem auto; max-width: 76rem; padding: 0 1rem; background: var(--ground); color: var(--ink);
+body { margin: 2rem auto; max-width: 84rem; padding: 0 1rem; background: var(--ground); color: var(--ink);
   font: 16px/1.5 system-ui, sans-serif }
 h1 { font-size: 1.6rem } h2 { font-size: 1.2rem; margin-top: 2.5rem }
 p { max-width: 48rem; overflow-wrap: anywhere }

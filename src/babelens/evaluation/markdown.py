@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from .sections import Section, Table
 
 
-def markdown(title: str, parts: Sequence[Section]) -> str:
-    """The whole report."""
+def markdown(title: str, parts: Sequence[Section], plots: Mapping[str, str]) -> str:
+    """The whole report. ``plots`` says by name, for those that were drawn into ``plots/``, what each shows."""
     lines = [f"# {_escaped(title)}", ""]
     for part in parts:
         lines += [f"## {_escaped(part.title)}", ""]
@@ -16,6 +16,9 @@ def markdown(title: str, parts: Sequence[Section]) -> str:
             lines += [_escaped(part.text), ""]
         if part.table is not None:
             lines += [*table(part.table), ""]
+        for name in part.plots:
+            if name in plots:
+                lines += [f"![{_escaped(plots[name])}](plots/{name}.svg)", ""]
     return "\n".join(lines)
 
 

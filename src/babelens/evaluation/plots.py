@@ -165,7 +165,11 @@ def language_confusion(
 
 @styled
 def score_distributions(
-    scores: Mapping[str, NDArray[Any]], *, aucs: Mapping[str, Estimate] | None = None, unit: str = "cosine"
+    scores: Mapping[str, NDArray[Any]],
+    *,
+    aucs: Mapping[str, Estimate] | None = None,
+    unit: str = "cosine",
+    title: str = "Scores of pairs",
 ) -> Figure:
     """Densities of scores, such as of matched pairs, mismatched pairs, and best hits where nothing matches.
 
@@ -195,7 +199,7 @@ def score_distributions(
     axes.set_xlabel(unit)
     axes.set_ylabel("density")
     axes.set_yticks([])
-    axes.set_title("Scores of pairs")
+    axes.set_title(title)
     _legend(figure, "outside lower center", ncols=min(3, max(1, len(arrays))))
     return figure
 

@@ -1,22 +1,23 @@
-"""Writes a report: ``report.json``, ``report.md``, ``report.html`` and ``queries.jsonl`` (every query's own result)."""
+"""Writes a report: ``report.json``, ``report.md``, ``report.html``, every query in ``queries.jsonl``, and plots."""
 
 from __future__ import annotations
 
+import base64
 import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..errors import DatasetError
+from ..errors import DatasetError, MissingExtraError
 from .comparison import Comparison
 from .evaluate import Evaluation
 from .html import html
 from .markdown import markdown
 from .retrieval import DIRECTIONS, Outcomes
-from .sections import Section, compared, sections
+from .sections import PREFIXES, Section, compared, sections
 
 _MADE_OF = {"corpus", "ranks", "ranks_deployed", "confidences"}
 
@@ -44,23 +45,27 @@ def write_report(
         one, other = found.before.about, found.after.about
         title = f"{other.encoder.name} against {one.encoder.name} on {one.data['name']}"
         parts: list[Section] = compared(found)
-        evaluations = {one.encoder.name: found.before, other.encoder.name: found.after}
+        evaluations = [found.before, found.after]
     else:
         title = f"{found.about.encoder.name} on {found.about.data['name']}"
         parts = sections(found)
-        evaluations = {found.about.encoder.name: found}
-    plots = _plots(found)
+        evaluations = [found]
+    try:
+        plots = _plots(evaluations, folder / "plots")
+    except MissingExtraError as error:
+        plots = {}
+        parts.append(Section("Plots", f"There are none: {error.message} {error.hint or ''}".strip()))
     files = {
         "report.json": json.dumps(as_json(found), ensure_ascii=False, indent=1) + "\n",
-        "report.md": markdown(title, parts),
+        "report.md": markdown(title, parts, {name: shown for name, (_, shown) in plots.items()}),
         "report.html": html(title, parts, plots),
     }
     paths = []
     for name, text in files.items():
         paths.append(_written(folder / name, text))
     lines = (
-        json.dumps({"encoder": name, **row}, ensure_ascii=False) + "\n"
-        for name, evaluation in evaluations.items()
+        json.dumps({"encoder": evaluation.about.encoder.name, **row}, ensure_ascii=False) + "\n"
+        for evaluation in evaluations
         for row in query_rows(evaluation)
     )
     paths.append(_written(folder / "queries.jsonl", lines))
@@ -107,8 +112,19 @@ def _first(outcomes: Outcomes | None, direction: Any, tag: str) -> list[int | No
     return [None if math.isinf(rank) else int(rank) for rank in outcomes[direction][tag].ranks.first]
 
 
-def _plots(found: Evaluation | Comparison) -> dict[str, tuple[str, str]]:  # noqa: ARG001
-    return {}
+def _plots(evaluations: Sequence[Evaluation], folder: Path) -> dict[str, tuple[str, str]]:
+    """Draws into ``plots/``; by name, each one as a ``data:`` address and in words."""
+    from .plots import save
+    from .report_plots import draw_plots
+
+    prefixes = PREFIXES if len(evaluations) > 1 else ("",)
+    addresses = {}
+    for prefix, evaluation in zip(prefixes, evaluations, strict=True):
+        for name, figure, shown in draw_plots(evaluation):
+            _, svg = save(figure, folder / f"{prefix}{name}")
+            encoded = base64.b64encode(svg.read_bytes()).decode("ascii")
+            addresses[f"{prefix}{name}"] = (f"data:image/svg+xml;base64,{encoded}", shown)
+    return addresses
 
 
 def _written(path: Path, text: str | Iterator[str]) -> Path:

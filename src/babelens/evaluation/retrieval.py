@@ -73,10 +73,12 @@ def rank_exactly(corpus: Corpus, *, progress: Progress | None = None) -> Outcome
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Deployed:
-    """What the collection gave: ranks, and how sure it was of its answers to words."""
+    """What the collection gave: ranks, how sure it was of its answers to words, and the pictures it found for them, by
+    language. Shape: found (n, DEPTH) rows of pictures, filled up with -1."""
 
     outcomes: Outcomes
     confidences: tuple[Confidences, ...]
+    found: Mapping[str, Ids]
 
 
 def rank_deployed(collection: Collection, corpus: Corpus, *, progress: Progress | None = None) -> Deployed:
@@ -88,18 +90,18 @@ def rank_deployed(collection: Collection, corpus: Corpus, *, progress: Progress 
     found: dict[Direction, dict[str, Outcome]] = {direction: {} for direction in DIRECTIONS}
     total = sum(len(captions) + len(captions.pictures) for captions in corpus.captions.values())
     step = _counter(progress, total)
-    told = []
+    told, lists = [], {}
     for tag, captions in corpus.captions.items():
-        outcome, confidences = _pictures_found(collection, corpus, captions, step)
+        outcome, confidences, lists[tag] = _pictures_found(collection, corpus, captions, step)
         found["text_to_image"][tag] = outcome
         found["image_to_text"][tag] = _captions_found(collection, corpus, captions, step)
         told.append(confidences)
-    return Deployed(found, tuple(told))
+    return Deployed(found, tuple(told), lists)
 
 
 def _pictures_found(
     collection: Collection, corpus: Corpus, captions: CaptionSet, step: Callable[[], None]
-) -> tuple[Outcome, Confidences]:
+) -> tuple[Outcome, Confidences, Ids]:
     lists = np.full((len(captions), DEPTH), -1, dtype=np.int64)
     present, absent = np.zeros(len(captions)), np.full(len(captions), np.nan)
     routed = captions.language in {route.language for route in collection.info().routes}
@@ -129,7 +131,7 @@ def _pictures_found(
         present[judged],
         absent[judged],
     )
-    return Outcome(ranks, captions.picture), told
+    return Outcome(ranks, captions.picture), told, lists
 
 
 def _captions_found(

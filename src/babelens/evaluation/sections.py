@@ -16,6 +16,8 @@ TITLES: Final[Mapping[Direction, str]] = {
     "text_to_image": "Words to pictures",
     "image_to_text": "Pictures to words",
 }
+# Of the names of plots, where two encoders are compared.
+PREFIXES: Final = ("before-", "after-")
 _HEADLINES: Final = ("hit_rate@1", "hit_rate@5", "hit_rate@10")
 _SHOWN: Final = ("hit_rate@1", "hit_rate@5", "hit_rate@10", "recall@10", "mrr", "ndcg@10", "map")
 
@@ -56,6 +58,7 @@ def sections(evaluation: Evaluation) -> list[Section]:
         *_no_match(evaluation),
         *_consistency(evaluation),
         _alignment(evaluation),
+        _hubness(evaluation),
         _repeat(evaluation),
     ]
 
@@ -73,10 +76,17 @@ def compared(comparison: Comparison) -> list[Section]:
     ]
     for direction in DIRECTIONS:
         parts.append(Section(TITLES[direction], "", _difference_table(comparison.differences[direction])))
-    for evaluation in (comparison.before, comparison.after):
-        own = sections(evaluation)
+    for place, evaluation in enumerate((comparison.before, comparison.after)):
         name = evaluation.about.encoder.name
-        parts += [Section(f"{name}: {part.title}", part.text, part.table, part.plots) for part in own]
+        parts += [
+            Section(
+                f"{name}: {part.title}",
+                part.text,
+                part.table,
+                tuple(f"{PREFIXES[place]}{plot}" for plot in part.plots),
+            )
+            for part in sections(evaluation)
+        ]
     return parts
 
 
@@ -133,8 +143,13 @@ def _retrieval(evaluation: Evaluation) -> Iterator[Section]:
     else:
         scores, how = evaluation.exact, "By exact search: the encoder alone, without index or settings."
     for direction in DIRECTIONS:
-        yield Section(TITLES[direction], how, _score_table(scores[direction]), plots=(f"recall-{direction}",))
-    if evaluation.deployed is not None:
+        yield Section(
+            TITLES[direction],
+            how,
+            _score_table(scores[direction]),
+            plots=("recall", "curves") if direction == "text_to_image" else (),
+        )
+    if evaluation.deployed is not None and _costs(evaluation):
         for direction in DIRECTIONS:
             yield Section(
                 f"{TITLES[direction]}, exact",
@@ -175,6 +190,14 @@ def _cost(evaluation: Evaluation) -> Iterator[Section]:
     if evaluation.cost is None:
         return
     index = ", ".join(f"{name}: {kind}" for name, kind in evaluation.about.index.items())
+    if not _costs(evaluation):
+        yield Section(
+            "What the index costs",
+            f"Nothing ({index}): every hit rate is that of exact search, query by query. The exact figures are in "
+            "report.json; means over whole rankings (mrr, map) differ a little, since users are given "
+            f"{DEPTH} results at most.",
+        )
+        return
     yield Section(
         "What the index costs",
         f"Hit rates as users get them, less those of exact search, in points of percent ({index}). Captions of the "
@@ -187,6 +210,17 @@ def _cost(evaluation: Evaluation) -> Iterator[Section]:
             }
         ),
     )
+
+
+def _costs(evaluation: Evaluation) -> bool:
+    """Whether any query fares otherwise than by exact search."""
+    values = (
+        value
+        for by_language in (evaluation.cost or {}).values()
+        for by_measure in by_language.values()
+        for value in by_measure.values()
+    )
+    return any((value.value, value.low, value.high) != (0, 0, 0) for value in values)
 
 
 def _difference_table(by_language: Mapping[str, Mapping[str, Difference]]) -> Table:
@@ -236,7 +270,7 @@ def _no_match(evaluation: Evaluation) -> Iterator[Section]:
                 for tag, value in evaluation.no_match.items()
             ),
         ),
-        plots=("no-match", "roc"),
+        plots=("confidence", "roc"),
     )
 
 
@@ -289,6 +323,36 @@ def _alignment(evaluation: Evaluation) -> Section:
             ),
         ),
         plots=("cosines",),
+    )
+
+
+def _hubness(evaluation: Evaluation) -> Section:
+    alarms = [
+        f"Alarm ({tag}): {hubs.alarm} The picture: {hubs.top_picture}"
+        for tag, hubs in evaluation.hubness.items()
+        if hubs.alarm
+    ]
+    k = next(iter(evaluation.hubness.values())).k
+    text = (
+        f"How unevenly words share out pictures: the skewness of how often each is among the first {k}, against the "
+        "highest of 100 shuffles, and the share of queries that have one same picture first. "
+    )
+    return Section(
+        "Is one picture found for everything?",
+        "\n\n".join([text + ("No alarm." if not alarms else "`babelens tune hubness` may help."), *alarms]),
+        Table(
+            ("language", "n", "skewness", "shuffled, at most", "same first picture"),
+            tuple(
+                (
+                    tag,
+                    f"{hubs.queries:,}",
+                    number(hubs.skewness, 2),
+                    f"{hubs.skewness.chance or 0:.2f}",
+                    rate(hubs.top_share),
+                )
+                for tag, hubs in evaluation.hubness.items()
+            ),
+        ),
     )
 
 

@@ -43,13 +43,15 @@ def open_subject(
     *,
     model: str | Path | Encoder | None = None,
     images: Sequence[str | Path] = (),
+    caption_language: str | None = None,
     sample: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Iterator[Subject]:
     """The collection of ``source``: ``"gallery"``, a file that lists pictures with captions, or a collection.
 
-    ``images`` are folders to look for the listed pictures in; ``sample`` takes that many pictures, drawn by ``seed``.
+    ``images`` are folders to look for the listed pictures in, ``caption_language`` is that of captions that do not say
+    theirs; ``sample`` takes that many pictures, drawn by ``seed``.
     Raises :class:`DatasetError` when ``source`` is none of these or a collection comes with a model, and what
     opening and adding raise.
     """
@@ -57,7 +59,7 @@ def open_subject(
         with _of_gallery(work, model, sample, seed, progress) as subject:
             yield subject
     elif Path(source).is_file():
-        with _of_file(Path(source), work, model, images, sample, seed, progress) as subject:
+        with _of_file(Path(source), work, model, images, caption_language, sample, seed, progress) as subject:
             yield subject
     elif resolve_collection_path(source).is_dir():
         if sample is not None:
@@ -79,7 +81,10 @@ def _of_gallery(
 
     gallery = load_gallery()
     labels = {picture.path.name: picture.things for picture in gallery.pictures}
-    with _made(gallery.captions_file, work, model or _BUNDLED, [], sample, seed, progress) as (made, report):
+    with _made(gallery.captions_file, work, model or _BUNDLED, [], None, sample, seed, progress) as (
+        made,
+        report,
+    ):
         yield Subject("the bundled gallery", made, labels, report)
 
 
@@ -89,11 +94,12 @@ def _of_file(
     work: Path,
     model: str | Path | Encoder | None,
     images: Sequence[str | Path],
+    caption_language: str | None,
     sample: int | None,
     seed: int,
     progress: Progress | None,
 ) -> Iterator[Subject]:
-    with _made(file, work, model, images, sample, seed, progress) as (made, report):
+    with _made(file, work, model, images, caption_language, sample, seed, progress) as (made, report):
         yield Subject(file.name, made, None, report)
 
 
@@ -103,6 +109,7 @@ def _made(
     work: Path,
     model: str | Path | Encoder | None,
     images: Sequence[str | Path],
+    caption_language: str | None,
     sample: int | None,
     seed: int,
     progress: Progress | None,
@@ -112,10 +119,16 @@ def _made(
         load_encoder(model or default_model()) if model is None or isinstance(model, str | Path) else model
     )
     digest = hashlib.sha256(file.read_bytes())
-    digest.update(repr((str(file.absolute()), encoder.fingerprint, sample, seed if sample else 0)).encode())
+    digest.update(
+        repr(
+            (str(file.absolute()), encoder.fingerprint, caption_language, sample, seed if sample else 0)
+        ).encode()
+    )
     place = work / f"{_slug(encoder.fingerprint.name)}-{digest.hexdigest()[:12]}"
     with Collection.open(place.absolute(), model=encoder if model is None else model) as collection:
-        report = collection.add([file, *images], sample=sample, seed=seed, progress=progress)
+        report = collection.add(
+            [file, *images], caption_language=caption_language, sample=sample, seed=seed, progress=progress
+        )
         yield collection, report
 
 

@@ -8,9 +8,10 @@ distribution measures that tail.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ..vectors import Ids
 
@@ -74,7 +75,7 @@ def measure_hubness(found: Ids, corpus: int, *, k: int = 10, seed: int = 0) -> H
     n = len(found)
     counts = k_occurrence(found[:, :k], corpus)
     first = k_occurrence(found[:, :1], corpus)
-    skewness = _skewness(counts)
+    skewed = skewness(counts)
     top = int(np.argmax(first)) if first.any() else -1
     share = float(first[top]) / n if top >= 0 else 0.0
     by_chance, most = _shuffled(n, corpus, k, seed)
@@ -84,15 +85,15 @@ def measure_hubness(found: Ids, corpus: int, *, k: int = 10, seed: int = 0) -> H
             f"One item is the first result of {share:.1%} of the queries, "
             f"by chance it would be {most / n:.1%} at most."
         )
-    elif skewness > by_chance + _SKEWED:
+    elif skewed > by_chance + _SKEWED:
         alarm = (
-            f"Some items are found far too often: the skewness of their {k}-occurrence is {skewness:.2f}, "
+            f"Some items are found far too often: the skewness of their {k}-occurrence is {skewed:.2f}, "
             f"by chance it would be {by_chance:.2f} at most."
         )
-    return Hubness(k, n, corpus, skewness, by_chance, share, top, alarm)
+    return Hubness(k, n, corpus, skewed, by_chance, share, top, alarm)
 
 
-def _skewness(counts: Ids) -> float:
+def skewness(counts: NDArray[Any]) -> float:
     """The third standardised moment; 0 where all counts are equal. Shape: (m,)."""
     if not counts.size:
         return 0.0
@@ -106,8 +107,8 @@ def _shuffled(n: int, corpus: int, k: int, seed: int) -> tuple[float, int]:
     if not n or not corpus:
         return 0.0, 0
     random = np.random.default_rng(seed)
-    skewness, most = 0.0, 0
+    highest, most = 0.0, 0
     for _ in range(min(_SHUFFLES, max(1, _DRAWS // corpus))):
-        skewness = max(skewness, _skewness(random.binomial(n, min(k / corpus, 1.0), corpus)))
+        highest = max(highest, skewness(random.binomial(n, min(k / corpus, 1.0), corpus)))
         most = max(most, int(random.binomial(n, 1 / corpus, corpus).max()))
-    return skewness, most
+    return highest, most

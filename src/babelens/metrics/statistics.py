@@ -112,7 +112,7 @@ class Bootstrap:
             total = np.cumsum(weights[:, order], axis=1)
             return np.asarray(values[order][(total < total[:, -1:] / 2).sum(axis=1)])
 
-        low, high = _interval(self._each(of))
+        low, high = _interval(self.each(of))
         return Estimate(
             len(values), float(np.median(values)) if len(values) else float("nan"), low, high, chance
         )
@@ -142,7 +142,7 @@ class Bootstrap:
                 ]
             )
 
-        low, high = _interval(self._each(of))
+        low, high = _interval(self.each(of))
         return Estimate(len(higher), auc(higher[counted > 0], lower), low, high, 0.5)
 
     def difference(self, before: NDArray[Any], after: NDArray[Any]) -> Difference:
@@ -155,6 +155,16 @@ class Bootstrap:
             return Difference(0, float("nan"), float("nan"), float("nan"), 1.0)
         low, high = _interval(self.draws(change))
         return Difference(len(change), float(change.mean()), low, high, self._p(change))
+
+    def each(self, of: Callable[[Values], Values]) -> Values:
+        """A figure of each resample: ``of`` gets the weights of queries, (some resamples, n). Shape: (resamples,)."""
+        parts = [np.empty(0)]
+        for weights in self._weights():
+            start = 0
+            for rows in _rows(len(weights), len(self)):
+                parts.append(of(weights[start : start + rows, self._group]))
+                start += rows
+        return np.concatenate(parts)
 
     def _p(self, change: Values) -> float:
         sums = np.bincount(self._group, weights=change, minlength=self.groups)
@@ -182,16 +192,6 @@ class Bootstrap:
             if rows == self._resamples:  # all of them in one block: small enough to keep
                 self._kept = weights
             yield weights
-
-    def _each(self, of: Callable[[Values], Values]) -> Values:
-        """``of`` the weights of queries, some resamples at a time. Shape: (resamples,)."""
-        parts = [np.empty(0)]
-        for weights in self._weights():
-            start = 0
-            for rows in _rows(len(weights), len(self)):
-                parts.append(of(weights[start : start + rows, self._group]))
-                start += rows
-        return np.concatenate(parts)
 
     def _checked(self, values: NDArray[Any]) -> Values:
         result = np.asarray(values, dtype=np.float64)

@@ -60,7 +60,9 @@ class Encoder(ImageEncoder, TextEncoder, Protocol):
     """Both towers in one space.
 
     ``photographs`` is False for an encoder that was not trained on photographs. ``calibration`` holds what its
-    card measured about scores (see :mod:`babelens.retrieval.calibration`); empty when nothing is known.
+    card measured about scores (see :mod:`babelens.retrieval.calibration`); empty when nothing is known. ``vocabulary``
+    are the vectors of common words, (v, dim) float32 of unit rows, for what else a picture could be called; (0, dim)
+    where the encoder brings none.
     """
 
     @property
@@ -68,3 +70,6 @@ class Encoder(ImageEncoder, TextEncoder, Protocol):
 
     @property
     def calibration(self) -> dict[str, float]: ...
+
+    @property
+    def vocabulary(self) -> Floats: ...

@@ -298,4 +298,5 @@ def _joined(towers: Towers, name: str, folder: Path) -> TwoTowerEncoder:
         photographs=towers.photographs,
         calibration=towers.calibration,
         preprocess=towers.preprocess,
+        vocabulary=towers.vocabulary,
     )

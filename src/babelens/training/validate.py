@@ -9,8 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from babelens.metrics.ranking import rank_vectors
-from babelens.metrics.retrieval import CUTS, MEASURES
-from babelens.metrics.statistics import Bootstrap, Estimate
+from babelens.metrics.retrieval import CUTS, MEASURES, hit_rate
+from babelens.metrics.statistics import Bootstrap, Estimate, auc
 
 Matrix = npt.NDArray[np.float32]
 
@@ -47,37 +47,24 @@ class Recall:
         }
 
 
-def ranks(scores: Matrix) -> npt.NDArray[np.int64]:
-    """The rank from 0 of candidate i for query i, (n,); ties count against it."""
-    own = np.diagonal(scores)[:, None]
-    better: npt.NDArray[np.int64] = (scores >= own).sum(1) - 1
-    return better
-
-
-def interval(hits: npt.NDArray[np.bool_], *, seed: int = 0, samples: int = 1000) -> tuple[float, float]:
-    """Percentile bootstrap 95 % interval of the mean of `hits`."""
-    rng = np.random.default_rng(seed)
-    means = hits[rng.integers(len(hits), size=(samples, len(hits)))].mean(1)
-    low, high = np.percentile(means, [2.5, 97.5])
-    return float(low), float(high)
-
-
 def recall(images: Matrix, texts: Matrix) -> Recall:
     """Recall of unit rows where picture i and text i belong together; both (n, dim)."""
-    scores = texts @ images.T
-    text_ranks, image_ranks = ranks(scores), ranks(scores.T)
-    t_low, t_high = interval(text_ranks < 1)
-    i_low, i_high = interval(image_ranks < 1)
+    own = np.arange(len(images))[:, None]
+    bootstrap = Bootstrap(own[:, 0], resamples=1000)
+    (text_1, text_10), (image_1, image_10) = (
+        [bootstrap.estimate(hit_rate(ranks, k)) for k in (1, 10)]
+        for ranks in (rank_vectors(texts, images, list(own)), rank_vectors(images, texts, list(own)))
+    )
     return Recall(
         n=len(images),
-        text_to_image_1=float((text_ranks < 1).mean()),
-        text_to_image_1_low=t_low,
-        text_to_image_1_high=t_high,
-        text_to_image_10=float((text_ranks < 10).mean()),
-        image_to_text_1=float((image_ranks < 1).mean()),
-        image_to_text_1_low=i_low,
-        image_to_text_1_high=i_high,
-        image_to_text_10=float((image_ranks < 10).mean()),
+        text_to_image_1=text_1.value,
+        text_to_image_1_low=text_1.low,
+        text_to_image_1_high=text_1.high,
+        text_to_image_10=text_10.value,
+        image_to_text_1=image_1.value,
+        image_to_text_1_low=image_1.low,
+        image_to_text_1_high=image_1.high,
+        image_to_text_10=image_10.value,
     )
 
 
@@ -164,18 +151,11 @@ def separation(queries: Matrix, candidates: Matrix) -> Separation:
     removed = scores.copy()
     np.fill_diagonal(removed, -np.inf)
     absent = removed.max(1)
-    both = np.concatenate([present, absent])
-    order = both.argsort(kind="stable").argsort(kind="stable").astype(np.float64)
-    # Ties (a query whose best is not its target scores the same twice) share their mean rank.
-    _, inverse, counts = np.unique(both, return_inverse=True, return_counts=True)
-    order = (np.bincount(inverse, weights=order) / counts)[inverse]
-    n = len(present)
-    auc = (order[:n].sum() - n * (n - 1) / 2) / (n * n)  # Mann-Whitney U / n^2
     matched = np.diagonal(scores)
     return Separation(
         matched_mean=float(matched.mean()),
         matched_std=float(matched.std()),
         unmatched_mean=float(absent.mean()),
         unmatched_std=float(absent.std()),
-        auc=float(auc),
+        auc=auc(present, absent),
     )

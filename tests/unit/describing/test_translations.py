@@ -130,6 +130,16 @@ def test_where_people_wrote_nothing_is_done(collection: Collection, pictures: Pa
     assert texts_in(collection, "blue", "es") == [("azul azul azul", "translation")]
 
 
+def test_beside_what_people_wrote_when_that_is_asked_for(collection: Collection, pictures: Path) -> None:
+    collection.add(write_captions(pictures, {"red": {"en": ["red"], "es": ["encarnado"]}}))
+    collection.translate("es", model=FakeTranslator(), beside_human=True)
+    assert sorted(texts_in(collection, "red", "es")) == [
+        ("encarnado", "human"),
+        ("rojo rojo rojo", "translation"),
+    ]
+    assert collection.translate("es", model=FakeTranslator(), beside_human=True).unchanged == 1
+
+
 def test_a_failure_is_kept_with_its_reason_and_counts_nowhere(
     collection: Collection, pictures: Path, tmp_path: Path
 ) -> None:
@@ -231,6 +241,7 @@ def test_a_catalog_of_the_first_version_is_brought_up_to_date(tmp_path: Path, pi
     with Collection.open(tmp_path / "old", model=FakeEncoder()) as collection:
         collection.add(write_captions(pictures, {"red": {"en": ["red"]}}))
     with sqlite3.connect(tmp_path / "old" / "catalog.db") as connection:
+        connection.execute("DROP TABLE corrections")
         connection.execute("DROP INDEX texts_by_source")
         connection.execute("ALTER TABLE texts DROP COLUMN source")
         connection.execute("PRAGMA user_version = 1")

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from babelens.collection import Embeddings
-from babelens.evaluation.agreement import alignment, consistency
+from babelens.evaluation.agreement import alignment, consistency, nearest_pictures
 from babelens.evaluation.corpus import build_corpus
 from babelens.types import Item, Source, Text
 from babelens.vectors import Floats, normalize
@@ -28,7 +28,8 @@ def random() -> np.random.Generator:
 
 def test_languages_that_mean_the_same_agree(random: np.random.Generator) -> None:
     pictures = normalize(random.normal(size=(N, 32)))
-    (pair,) = consistency(_corpus(pictures, pictures, pictures))
+    corpus = _corpus(pictures, pictures, pictures)
+    (pair,) = consistency(corpus, nearest_pictures(corpus))
     assert (pair.first, pair.second, pair.pairs, pair.k) == ("en", "de", N, 10)
     assert pair.overlap.value == 1
     assert pair.overlap_shuffled.value == pytest.approx(10 / N, abs=0.08)
@@ -40,7 +41,8 @@ def test_an_index_that_gives_everyone_the_same_knows_nothing(random: np.random.G
     """The mistake of an earlier system: complete agreement, because of one picture that tops every list."""
     pictures = normalize(random.normal(size=(N, 32)))
     fixed = np.tile(pictures[:1], (N, 1))
-    (pair,) = consistency(_corpus(pictures, fixed, fixed))
+    corpus = _corpus(pictures, fixed, fixed)
+    (pair,) = consistency(corpus, nearest_pictures(corpus))
     assert pair.overlap.value == 1
     assert pair.overlap_above.value == 0
     assert pair.same_first_above.value == 0
@@ -48,7 +50,8 @@ def test_an_index_that_gives_everyone_the_same_knows_nothing(random: np.random.G
 
 def test_unrelated_languages_agree_as_much_as_shuffled_ones(random: np.random.Generator) -> None:
     pictures, english, german = (normalize(random.normal(size=(N, 32))) for _ in range(3))
-    (pair,) = consistency(_corpus(pictures, english, german))
+    corpus = _corpus(pictures, english, german)
+    (pair,) = consistency(corpus, nearest_pictures(corpus))
     assert pair.overlap_above.low < 0 < pair.overlap_above.high
 
 
