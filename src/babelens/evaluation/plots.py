@@ -248,7 +248,9 @@ def training_curves(log: Sequence[Mapping[str, Any]]) -> Figure:
     languages = in_order(tag for entry in log for tag in entry["recall"])
     measures = ("text_to_image_1", "image_to_text_1")
     # A model that finds one picture in twenty would be a line on the floor of a full axis; this one still starts at 0.
-    highest = max(row[f"{name}_high"] for entry in log for row in entry["recall"].values() for name in measures)
+    highest = max(
+        row[f"{name}_high"] for entry in log for row in entry["recall"].values() for name in measures
+    )
     top = next((top for top in (0.1, 0.15, 0.25, 0.5) if highest <= top), 1.02)
     for axes, measure in zip(panels[1], measures, strict=True):
         _validation(axes, log, measure, languages)
