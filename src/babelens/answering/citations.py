@@ -21,6 +21,7 @@ from .types import Citation, Evidence
 _MARKER: Final = re.compile(
     r"[\[［【〔]\s*\^?\s*(?P<list>\d{1,4}(?:\s*[,，、،;；・–—-]\s*\d{1,4}|\s+\d{1,4})*)\s*(?:†[^\]］】〕\n]{0,80})?[\]］】〕]"
 )
+_SPACED_MARKER: Final = re.compile(rf"\s*(?:{_MARKER.pattern})")
 _NUMBER: Final = re.compile(r"\d+")
 _RANGE: Final = re.compile(r"(\d+)\s*[–—-]\s*(\d+)")
 _WIDEST_RANGE: Final = 50
@@ -38,7 +39,7 @@ class Marker:
 
 @dataclass(frozen=True, slots=True)
 class CheckedText:
-    """``text`` without the citations that are wrong; ``grounded`` is False when none is left.
+    """``text`` without the citations that are wrong; ``grounded`` is False when none is left, or nothing else.
 
     ``notes`` say what was removed and why, which quotations stand nowhere, and which sentences cite nothing.
     """
@@ -101,11 +102,16 @@ def check_citations(text: str, evidence: Sequence[Evidence], *, question: str = 
                 )
         if not kept and _states(sentence):
             uncited.append(_shown(sentence))
+    quoted = {number for number, said in citations if said is not None}
+    found = tuple(
+        one for (number, said), one in citations.items() if said is not None or number not in quoted
+    )
+    grounded = bool(found) and has_words(strip_markers(text))
     if not markers:
         notes.append("The answer cites nothing.")
     elif uncited:
         notes.append(f"Without a citation: {' | '.join(uncited)}")
-    return CheckedText(_edited(text, edits), tuple(citations.values()), bool(citations), tuple(notes))
+    return CheckedText(_edited(text, edits), found, grounded, tuple(notes))
 
 
 def _numbers(listed: str) -> tuple[int, ...]:
@@ -124,7 +130,10 @@ def _sentences(text: str, quotes: Sequence[Span], markers: Sequence[Marker]) -> 
     sentences: list[Span] = []
     for start, end in sentence_spans(text, break_lines=True):
         inside = any(a <= start <= b for a, b in quotes) or any(m.start < start < m.end for m in markers)
-        if sentences and inside:
+        same_line = bool(sentences) and "\n" not in text[sentences[-1][1] : start]
+        # “Remove the cap.” [1] (manual.pdf, page 3)
+        aside = same_line and _plain(text[start:end]).startswith(("(", "（"))
+        if sentences and (inside or aside):
             sentences[-1] = (sentences[-1][0], end)
             continue
         leading = start
@@ -132,19 +141,18 @@ def _sentences(text: str, quotes: Sequence[Span], markers: Sequence[Marker]) -> 
             if mark.start >= leading and not text[leading : mark.start].strip():
                 leading = mark.end
         rest = text[leading:end].strip(" \t.。।،,;:")
-        same_line = bool(sentences) and "\n" not in text[sentences[-1][1] : start]
         bare = bool(sentences) and not any(sentences[-1][0] <= m.start < sentences[-1][1] for m in markers)
         if sentences and leading > start and (not rest or (same_line and bare)):
             sentences[-1] = (sentences[-1][0], leading if rest else end)
             start = leading
-        if rest:
+        if rest or not sentences:
             sentences.append((start, end))
     return sentences
 
 
 def _quoted(text: str, span: Span, opaque: Sequence[Span]) -> str:
     quote = text[span[0] : span[1]]
-    return " ".join((quote if span in opaque else strip_markers(quote)).split())
+    return " ".join(quote.split()) if span in opaque else _plain(quote)
 
 
 def _judge_quotes(
@@ -183,7 +191,7 @@ def _listed(numbers: Sequence[int]) -> str:
 
 
 def _plain(sentence: str) -> str:
-    return " ".join(strip_markers(sentence).split())
+    return " ".join(_SPACED_MARKER.sub("", sentence).split())
 
 
 def _shown(text: str) -> str:

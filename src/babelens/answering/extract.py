@@ -31,8 +31,9 @@ _WORTH: Final = 0.5  # of the best score; less is left out
 _LONGEST: Final = 400  # characters of a quotation
 _SHORTEST: Final = 3  # tokens; less is a heading or a stray label
 _SOFT_BREAK: Final = re.compile(r"(?<=[;；•])\s*|(?<=[、,،:：])\s+|\s+")
+_LABELLED: Final = re.compile(r"[^\W\d]{1,12}[.\s]*\d")  # a caption that names itself: "Figure 3-2", "図 5"
 _HIRAGANA: Final = re.compile(r"[\u3041-\u309f]+")
-_MARKS: Final = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'))
+_MARKS: Final = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'), ("『", "』"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +157,7 @@ def _line(sentence: _Sentence, say: Phrases) -> str:
     where = source.document
     if source.page is not None:
         where += say.comma + say.page.format(page=source.page)
-    label = f"{named}{say.colon}" if named else ""
+    label = f"{named}{say.colon}" if named and not _LABELLED.match(sentence.text) else ""
     return f"{label}{opening}{sentence.text}{closing} [{source.number}] ({where})"
 
 

@@ -48,7 +48,7 @@ _CJK: Final = (
 _MARKS: Final = "\u0300-\u036f\u0653-\u065f\u0900-\u0903\u093a\u093b\u093e-\u094f\u0951-\u0957\u0962\u0963"
 _LETTER: Final = f"(?![{_CJK}])[^\\W\\d_]"
 _TOKENS: Final = re.compile(
-    f"(?P<number>(?:(?<![\\w{_MARKS}])[-+±])?\\d+(?:[.,:/]\\d+)*)"
+    f"(?P<number>(?:(?<![\\w{_MARKS}])[-+±])?\\d+(?:[.,:/^]\\d+)*)"
     f"|(?P<cjk>[{_CJK}])"
     f"|(?P<word>(?:{_LETTER}|[{_MARKS}])(?:{_LETTER}|[{_MARKS}]|\\d|(?<=\\d)[.,](?=\\d))*)"
     "|(?P<sign>[%‰&@+=<>±×÷≤≥≠≈°$€£¥^])"

@@ -21,85 +21,16 @@ _CELLS: Final = re.compile(r"\t| \| ")
 _LAST_WORD: Final = re.compile(r"[^\s(\[«„“\"'’]+$")
 _CARRIED_ON: Final = "とっのをはがにでも、"  # after a Japanese quotation the sentence goes on with a particle
 
-_ABBREVIATIONS: Final = frozenset(
-    (
-        "approx",
-        "ca",
-        "cca",
-        "bzw",
-        "evtl",
-        "ggf",
-        "inkl",
-        "exkl",
-        "vgl",
-        "bspw",
-        "dr",
-        "mr",
-        "mrs",
-        "ms",
-        "sr",
-        "sra",
-    )
-    + (
-        "ing",
-        "prof",
-        "vs",
-        "cf",
-        "e.g",
-        "i.e",
-        "z.b",
-        "d.h",
-        "u.a",
-        "p.ej",
-        "p.es",
-        "डॉ",
-        "कि",
-        "मी",
-        "रु",
-        "सं",
-    )
+_ABBREVIATION: Final = re.compile(
+    "approx|bspw|bzw|ca|cca|cf|d\\.h|dr|e\\.g|evtl|exkl|ggf|i\\.e|ing|inkl|mr|mrs|ms|p\\.ej|p\\.es|prof|sr|sra|u\\.a|vgl|vs"
+    "|z\\.b|डॉ|कि|मी|रु|सं"
 )
 # These end sentences as well, being words: they are short for something only before a number or a letter ("Fig. A").
-_BEFORE_NUMBERS: Final = frozenset(
-    (
-        "fig",
-        "figs",
-        "abb",
-        "tab",
-        "nr",
-        "no",
-        "nos",
-        "vol",
-        "p",
-        "pp",
-        "pg",
-        "pag",
-        "pág",
-        "págs",
-        "ref",
-        "eq",
-        "sec",
-    )
-    + (
-        "sect",
-        "ch",
-        "chap",
-        "kap",
-        "cap",
-        "art",
-        "max",
-        "min",
-        "mín",
-        "máx",
-        "num",
-        "núm",
-        "n°",
-        "par",
-        "pos",
-        "mod",
-    )
+_NUMBERED: Final = re.compile(
+    "abb|art|cap|ch|chap|eq|figs?|kap|m[ií]n|m[aá]x|mod|n°|nos?|nr|n[uú]m|p|pp|p[aá]gs?|par|pg|pos|ref|sect?|tab|vol"
 )
-_NUMBERED: Final = re.compile(r"\s*(?:\d|[A-Z]\b)")
+_NUMBER: Final = re.compile(r"\s*(?:\d|[A-Z]\b)")
+_AMOUNT: Final = re.compile(r"\d\s*$")
 
 
 def sentence_spans(text: str, *, break_lines: bool = False) -> list[Span]:
@@ -147,15 +78,20 @@ def _mark_ends(text: str, start: int, match: re.Match[str]) -> bool:
     following = text[match.end() :].lstrip()[:1]
     if following.islower():
         return False
+    if match[0][-1] not in ".!?…؟۔।॥" and following.isalpha() and not following.isupper():
+        return False  # after a quotation, a script without capitals leaves open whether the sentence goes on
     if match["mark"][0] != "." or match["mark"].startswith(".."):
         return True
     word = _LAST_WORD.search(text, start, match.start())
     if word is None:
         return True
     letters = word[0].casefold()
-    short = letters in _ABBREVIATIONS or (len(letters) == 1 and letters.isalpha())
-    if short or (letters in _BEFORE_NUMBERS and _NUMBERED.match(text, match.end())):
+    initial = (
+        len(letters) == 1 and letters.isalpha() and not _AMOUNT.search(text, start, word.start())
+    )  # not "5 A"
+    if initial or _ABBREVIATION.fullmatch(letters):
         return not following
-    # The number of an item at the start of a line: "3. Press the button."
-    at_line_start = not text[text.rfind("\n", 0, word.start()) + 1 : word.start()].strip()
-    return not (letters.isdecimal() and at_line_start and following)
+    if _NUMBERED.fullmatch(letters) and _NUMBER.match(text, match.end()):
+        return False
+    # The number of an item: "3. Press the button."
+    return not (letters.isdecimal() and following and not text[start : word.start()].strip())
