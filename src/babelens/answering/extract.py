@@ -1,9 +1,9 @@
 """An answer without a model: the sentences of the evidence that say most about the question, quoted as they stand.
 
 Sentences are compared with the question by the words of the full-text search
-(:func:`babelens.storage.fulltext.analyze`), weighted by how rare they are among the sentences at hand (BM25). The words
-that ask ("which", "how") do not count. Half as much counts what the rest of the passage and its headings say, and an
-earlier place in the ranking breaks near ties.
+(:func:`babelens.storage.fulltext.analyze`) and by pairs of neighbouring words, weighted by how rare they are among the
+sentences at hand (BM25). The words that ask ("which", "how") do not count. Half as much counts what the rest of the
+passage and its headings say, and an earlier place in the ranking breaks near ties. The weights were set by hand.
 """
 
 from __future__ import annotations
@@ -14,11 +14,12 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import pairwise
 from typing import Final
 
 from ..storage.fulltext import analyze
 from .phrases import Phrases, phrases, stop_words
-from .quotes import has_words, quote_spans
+from .quotes import has_words, quote_spans, stands_in
 from .sentences import split_sentences
 from .types import Answer, Citation, Evidence
 
@@ -31,7 +32,10 @@ _WORTH: Final = 0.5  # of the best score; less is left out
 _LONGEST: Final = 400  # characters of a quotation
 _SHORTEST: Final = 3  # tokens; less is a heading or a stray label
 _SOFT_BREAK: Final = re.compile(r"(?<=[;；•])\s*|(?<=[、,،:：])\s+|\s+")
-_LABELLED: Final = re.compile(r"[^\W\d]{1,12}[.\s]*\d")  # a caption that names itself: "Figure 3-2", "図 5"
+_LABEL: Final = re.compile(
+    r"[^\W\d]{1,12}[.\s]*\d+(?:[-–.]\d+)*"
+)  # of a caption that names itself: "Figure 3-2"
+_LEADERS: Final = re.compile(r"[^\n]*(?:[ \t]?[.·…]){5}[^\n]*")  # a line of a table of contents
 _HIRAGANA: Final = re.compile(r"[\u3041-\u309f]+")
 _MARKS: Final = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'), ("『", "』"))
 
@@ -47,13 +51,14 @@ class _Sentence:
 def extractive_answer(question: str, evidence: Sequence[Evidence], language: str) -> Answer:
     """The best sentences of ``evidence`` (best first), at most three, each quoted with document and page.
 
-    Figures and pictures are named with their captions. The sentences around the quotations are in ``language``.
+    Figures and pictures are named with their captions; so is, beside the three, a figure that a quoted passage refers
+    to. The sentences around the quotations are in ``language``.
     Where no passage shares a word with the question, as in two languages, the first sentence of the best passage
     stands for it, and a note says so.
     """
     say = phrases(language)
     sentences = [
-        _Sentence(one, rank, text, Counter(analyze(text)))
+        _Sentence(one, rank, text, Counter(_tokens(text)))
         for rank, one in enumerate(evidence)
         for text in _candidates(one)
     ]
@@ -68,6 +73,7 @@ def extractive_answer(question: str, evidence: Sequence[Evidence], language: str
         notes = (
             "No word of the question stands in the passages: the best passage is quoted by its first sentence.",
         )
+    chosen += _shown_figure(sentences, chosen)
     lines = [_line(sentence, say) for sentence in chosen]
     citations = tuple(
         Citation(s.source.number, s.source.item_id, s.source.document, s.source.page, s.text) for s in chosen
@@ -80,7 +86,11 @@ def _candidates(one: Evidence) -> Iterator[str]:
     if one.kind in ("figure", "image"):
         sentences = list(_pieces(" ".join(one.body.split())))[:1]
     else:
-        sentences = [piece for sentence in split_sentences(one.body) for piece in _pieces(sentence)]
+        sentences = [
+            piece
+            for sentence in split_sentences(_LEADERS.sub("\n\n", one.body))
+            for piece in _pieces(sentence)
+        ]
     told = [text for text in sentences if has_words(text)]
     longer = [text for text in told if len(analyze(text)) >= _SHORTEST]
     yield from longer or told
@@ -109,7 +119,7 @@ def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
     around: dict[int, set[str]] = {}
     for s in sentences:
         if s.rank not in around:
-            around[s.rank] = set(analyze(" ".join((*s.source.headings, s.source.body)))) & wanted
+            around[s.rank] = set(_tokens(" ".join((*s.source.headings, s.source.body)))) & wanted
     scores = []
     for s in sentences:
         norm = _K1 * (1 - _B + _B * s.tokens.total() / length)
@@ -128,8 +138,14 @@ def _terms(question: str) -> set[str]:
     tokens = set(analyze(question))
     telling = tokens - _asking()
     # Between Japanese words stand particles and endings in hiragana.
-    telling = {t for t in telling if not _HIRAGANA.fullmatch(t)} or telling
-    return telling or tokens
+    telling = {t for t in telling if not _HIRAGANA.fullmatch(t)} or telling or tokens
+    return telling | {pair for pair in _tokens(question) if set(pair.split()) <= telling}
+
+
+def _tokens(text: str) -> list[str]:
+    """Words and pairs of neighbours: "code 5" says more than a "code" here and a "5" there."""
+    words = analyze(text)
+    return [*words, *(f"{one} {next_one}" for one, next_one in pairwise(words))]
 
 
 @lru_cache(maxsize=1)
@@ -150,6 +166,18 @@ def _best(sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sent
     return chosen
 
 
+def _shown_figure(sentences: Sequence[_Sentence], chosen: Sequence[_Sentence]) -> list[_Sentence]:
+    """The first figure whose label ("Figure 3-2") stands in a passage that is quoted, unless one is quoted already."""
+    if any(sentence.source.kind == "figure" for sentence in chosen):
+        return []
+    for sentence in sentences:
+        label = _LABEL.match(sentence.text) if sentence.source.kind == "figure" else None
+        same = [one.source.body for one in chosen if one.source.document == sentence.source.document]
+        if label and any(stands_in(label[0], body) for body in same):
+            return [sentence]
+    return []
+
+
 def _line(sentence: _Sentence, say: Phrases) -> str:
     source = sentence.source
     opening, closing = _marks(sentence.text, say)
@@ -157,7 +185,7 @@ def _line(sentence: _Sentence, say: Phrases) -> str:
     where = source.document
     if source.page is not None:
         where += say.comma + say.page.format(page=source.page)
-    label = f"{named}{say.colon}" if named and not _LABELLED.match(sentence.text) else ""
+    label = f"{named}{say.colon}" if named and not _LABEL.match(sentence.text) else ""
     return f"{label}{opening}{sentence.text}{closing} [{source.number}] ({where})"
 
 

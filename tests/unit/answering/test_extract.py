@@ -143,3 +143,24 @@ def test_the_closing_mark_stands_where_the_quotation_ends() -> None:
     line = result.text.split("\n")[1]
     start, end = quote_spans(line)[0]
     assert line[start:end] == "The «burrs» wear “out” slowly."
+
+
+def test_a_figure_that_the_passage_refers_to_is_named_too() -> None:
+    passage = evidence(1, "Remove the lid as in Figure 3-2. Clean the burrs.", "en")
+    other = evidence(2, "Figure 3-20: Hopper", "en", "figure", page=8)
+    shown = evidence(3, "Figure 3-2: Lid", "en", "figure", page=9)
+    result = extractive_answer("How are burrs cleaned?", [passage, other, shown], "en")
+    assert [one.number for one in result.citations] == [1, 3]
+    assert result.text.endswith("“Figure 3-2: Lid” [3] (manual.pdf, page 9)")
+
+
+def test_a_table_of_contents_answers_nothing() -> None:
+    contents = "Burrs ........... 12\n2.1 Cleaning the burrs . . . . . . . 27\nThe burrs are of steel."
+    result = extractive_answer("Cleaning the burrs?", [evidence(1, contents, "en")], "en")
+    assert [one.quote for one in result.citations] == ["The burrs are of steel."]
+
+
+def test_words_that_stand_together_say_more() -> None:
+    body = "Code 7 has 5 parts. Code 5 means heat. Code 6 has 5 parts."
+    result = extractive_answer("What is code 5?", [evidence(1, body, "en")], "en")
+    assert result.citations[0].quote == "Code 5 means heat."
