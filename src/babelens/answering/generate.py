@@ -141,13 +141,10 @@ class OpenAIGenerator:
         """A thread reads, so that neither a trickle of bytes nor a silent server outlasts the deadline."""
         client = self._client()
         arrived: queue.SimpleQueue[str | BaseException | None] = queue.SimpleQueue()
-        given_up = threading.Event()
 
         def read() -> None:
             try:
                 for piece in self._read(client, messages):
-                    if given_up.is_set():
-                        return
                     arrived.put(piece)
                 arrived.put(None)
             except BaseException as error:  # handed over whole: it is raised where the answer is awaited
@@ -170,8 +167,7 @@ class OpenAIGenerator:
                     raise piece
                 yield piece
         finally:
-            given_up.set()
-            client.close()
+            client.close()  # ends the thread, if it still reads
 
     def _read(self, client: openai.OpenAI, messages: Sequence[Message]) -> Iterator[str]:
         import openai

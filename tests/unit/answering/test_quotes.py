@@ -113,3 +113,8 @@ def test_where_quotations_stand(text: str, quotes: list[str]) -> None:
 def test_what_can_be_compared() -> None:
     assert has_words("5")
     assert not has_words(" … -")
+
+
+def test_numbers_do_not_grow_together() -> None:
+    assert not stands_in("25 A", "Use 2 5 A fuses")
+    assert not stands_in("2 5 A", "Use 25 A fuses")
