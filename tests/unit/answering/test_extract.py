@@ -110,9 +110,11 @@ def test_other_languages_get_the_best_passage_and_a_note() -> None:
 
 
 def test_words_that_only_ask_choose_nothing() -> None:
-    body = "What is the grinder and how do you do what it is? Burrs are of steel."
-    result = extractive_answer("What is it that the burrs are of?", [evidence(1, body, "en")], "en")
-    assert result.citations[0].quote == "Burrs are of steel."
+    body = "Here is how it does what it does if it does. A lamp that blinks is broken."
+    result = extractive_answer(
+        "How is it that it does what it does if the lamp blinks?", [evidence(1, body, "en")], "en"
+    )
+    assert result.citations[0].quote == "A lamp that blinks is broken."
 
 
 def test_a_sentence_without_end_is_cut_where_it_still_tells() -> None:
