@@ -14,6 +14,7 @@ import re
 import resource
 import time
 import unicodedata
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
@@ -25,7 +26,7 @@ from PIL import Image, ImageDraw, ImageFilter, ImageFont
 from babelens.errors import WeightsUnavailableError
 from babelens.metrics.statistics import Bootstrap
 from babelens.models.ocr import MINIMUM_CONFIDENCE, load_ocr
-from babelens.models.protocols import OcrLine
+from babelens.models.protocols import OcrEngine, OcrLine
 
 POINTS = 10  # the size of print in manuals
 WIDTH, MARGIN = 6.0, 0.6  # inches of text, and of paper around it

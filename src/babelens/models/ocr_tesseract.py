@@ -58,48 +58,30 @@ class TesseractEngine:
 
     def read(self, image: Image, languages: Sequence[str] = ()) -> list[OcrLine]:
         """See :class:`~babelens.models.protocols.OcrEngine`."""
-        packs = self._packs([get_language(tag).tag for tag in languages])
+        packs = _packs([get_language(tag).tag for tag in languages])
         if min(image.size) < 4 or is_blank(image):
             return []
         if not packs:
             script = self.script(image) or "Latn"
-            packs = self._packs([row.tag for row in LANGUAGES.values() if script in row.scripts], some=True)
+            packs = _packs([row.tag for row in LANGUAGES.values() if script in row.scripts], some=True)
         lines = _lines(image, packs, "3")
-        if mean_confidence(lines) >= _UPRIGHT or _DETECTION not in _installed():
+        if mean_confidence(lines) >= _UPRIGHT or _DETECTION not in _installed(_program()):
             return lines
         return max(lines, _lines(image, packs, "1"), key=evidence)
 
     def script(self, image: Image) -> str | None:
         """The ISO 15924 code of the script that most of a picture's text is in; ``None`` when that cannot be told."""
-        if _DETECTION not in self._known():
+        if _DETECTION not in _installed(_program()):
             raise _missing([_DETECTION])
-        said = _run(
-            _bitmap(image)[0], ["--psm", "0"], may_fail=True
-        )  # it fails where it sees too little text
+        # It fails where it sees too little text to tell.
+        said = _run(_program(), ["stdin", "stdout", "--psm", "0"], _bitmap(image)[0], may_fail=True)
         found = re.search(r"^Script: (.+)$", said, re.MULTILINE)
         return _SCRIPT_NAMES.get(found[1]) if found else None
 
     def reads(self, tag: str) -> bool:
         """Whether the program and its pack for a language are here."""
-        return shutil.which(PROGRAM) is not None and _PACKS[tag] in _installed()
-
-    def _packs(self, tags: Sequence[str], *, some: bool = False) -> list[str]:
-        """The packs of languages. Raises when one is missing; with ``some``, when all are."""
-        wanted = list(dict.fromkeys(_PACKS[tag] for tag in tags))
-        known = self._known()
-        found = [pack for pack in wanted if pack in known]
-        if len(found) < len(wanted) and not (some and found):
-            raise _missing([pack for pack in wanted if pack not in known])
-        return found
-
-    def _known(self) -> frozenset[str]:
-        if shutil.which(PROGRAM) is None:
-            raise WeightsUnavailableError(
-                f"The program {PROGRAM!r}, which reads text in pictures, is not installed.",
-                hint="Install it, on Debian and Ubuntu with: apt-get install tesseract-ocr "
-                + " ".join(f"tesseract-ocr-{pack}" for pack in _PACKS.values() if pack != "eng"),
-            )
-        return _installed()
+        program = shutil.which(PROGRAM)
+        return program is not None and _PACKS[tag] in _installed(program)
 
 
 def mean_confidence(lines: Sequence[OcrLine]) -> float:
@@ -113,25 +95,47 @@ def evidence(lines: Sequence[OcrLine]) -> float:
     return sum(line.confidence * len(line.text) for line in lines)
 
 
+def _program() -> str:
+    path = shutil.which(PROGRAM)
+    if path is None:
+        packs = " ".join(f"tesseract-ocr-{pack}" for pack in _PACKS.values() if pack != "eng")
+        raise WeightsUnavailableError(
+            f"The program {PROGRAM!r}, which reads text in pictures, is not installed.",
+            hint=f"Install it, on Debian and Ubuntu with: apt-get install tesseract-ocr {packs}",
+        )
+    return path
+
+
+@cache
+def _installed(program: str) -> frozenset[str]:
+    """The packs that the program finds."""
+    return frozenset(_run(program, ["--list-langs"], may_fail=True).splitlines()[1:])
+
+
+def _packs(tags: Sequence[str], *, some: bool = False) -> list[str]:
+    """The packs of languages. Raises when one is missing; with ``some``, when all are."""
+    wanted = list(dict.fromkeys(_PACKS[tag] for tag in tags))
+    known = _installed(_program())
+    found = [pack for pack in wanted if pack in known]
+    if len(found) < len(wanted) and not (some and found):
+        raise _missing([pack for pack in wanted if pack not in known])
+    return found
+
+
 def _missing(packs: Sequence[str]) -> WeightsUnavailableError:
     return WeightsUnavailableError(
-        f"Tesseract has no pack for {', '.join(packs)}; it has {', '.join(sorted(_installed())) or 'none'}.",
+        f"Tesseract has no pack for {', '.join(packs)}; "
+        f"it has {', '.join(sorted(_installed(_program()))) or 'none'}.",
         hint="Install it, on Debian and Ubuntu with: apt-get install "
         + " ".join(f"tesseract-ocr-{pack}" for pack in packs),
     )
 
 
-@cache
-def _installed() -> frozenset[str]:
-    """The packs that the program finds."""
-    return frozenset(_run(b"", ["--list-langs"], pictures=False).splitlines()[1:])
-
-
-def _run(picture: bytes, arguments: Sequence[str], *, pictures: bool = True, may_fail: bool = False) -> str:
-    command = [PROGRAM, *(("stdin", "stdout") if pictures else ()), *arguments]
+def _run(program: str, arguments: Sequence[str], picture: bytes = b"", *, may_fail: bool = False) -> str:
+    """What the program prints. Raises :class:`UnreadableFileError` when it fails, unless it may."""
     try:
         done = subprocess.run(
-            command,
+            [program, *arguments],
             input=picture,
             capture_output=True,
             timeout=_TIMEOUT,
@@ -169,7 +173,8 @@ def _bitmap(image: Image) -> tuple[bytes, float]:
 def _lines(image: Image, packs: Sequence[str], layout: str) -> list[OcrLine]:
     """``layout`` is Tesseract's page segmentation mode: 3 for an upright page, 1 for one that may be turned."""
     picture, scale = _bitmap(image)
-    table = _run(picture, ["-l", "+".join(packs), "--psm", layout, "tsv"])
+    arguments = ["stdin", "stdout", "-l", "+".join(packs), "--psm", layout, "tsv"]
+    table = _run(_program(), arguments, picture)
     return list(_parsed(table, scale, image.size))
 
 
