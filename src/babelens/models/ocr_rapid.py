@@ -113,16 +113,21 @@ def _load() -> Any:
     )
     logging.getLogger("RapidOCR").setLevel(logging.CRITICAL + 1)
     for part, task in (("Det", "det"), ("Cls", "cls"), ("Rec", "rec")):
-        files = sorted(folder.glob(f"*_{task}_*.onnx"))
-        if not files:
-            raise WeightsUnavailableError(
-                f"The package 'rapidocr' lacks its model '{task}' in {folder}.",
-                hint="Install it again with: pip install --force-reinstall 'rapidocr>=3.10,<4'",
-            )
         settings = engine.cfg[part]
         settings._set_flag("allow_objects", True)
-        settings["session"] = open_session(files[-1])
+        settings["session"] = open_session(model_file(folder, task))
     return engine
+
+
+def model_file(folder: Path, task: str) -> Path:
+    """The model for ``det``, ``cls`` or ``rec`` in a folder. Raises :class:`WeightsUnavailableError` without one."""
+    files = sorted(folder.glob(f"*_{task}_*.onnx"))
+    if not files:
+        raise WeightsUnavailableError(
+            f"The package 'rapidocr' lacks its model {task!r} in {folder}.",
+            hint="Install it again with: pip install --force-reinstall 'rapidocr>=3.10,<4'",
+        )
+    return files[-1]
 
 
 def _fitted(image: Image) -> tuple[Pixels, float, NDArray[np.float64]]:
