@@ -51,7 +51,7 @@ SCANS = {
     "eurotext.tif": ["en", "de", "fr", "it", "es"],
     "devatest.png": ["hi"],
 }
-# What devatest.png shows: the name of a font, and Article 1 of the Universal Declaration of Human Rights in it, four times.
+# What devatest.png shows: four times the name of a font, and in it Article 1 of the Declaration of Human Rights.
 DEVATEST = " ".join(
     f"{name} सभी मनुष्यों को गौरव और अधिकारों के मामले में जन्मजात स्वतन्त्रता और समानता प्राप्त है । "
     "उन्हें बुद्धि और अन्तरात्मा की देन प्राप्त है और परस्पर उन्हें भाईचारे के भाव से बर्ताव करना चाहिए ।"

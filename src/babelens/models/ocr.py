@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
-from ..errors import UnknownModelError
+from ..errors import UnknownModelError, WeightsUnavailableError
 from ..languages import LANGUAGES, get_language, main_script
 from .ocr_rapid import Examined, RapidEngine
 from .ocr_tesseract import TesseractEngine, evidence, mean_confidence
@@ -64,17 +64,18 @@ class AutoEngine:
         return self._second_reading(image, examined, foreign)
 
     def _second_reading(self, image: Image, first: Examined, foreign: Sequence[str]) -> list[OcrLine]:
-        script = self._tesseract.script(image)
+        try:
+            script = self._tesseract.script(image)
+        except WeightsUnavailableError:  # only its pack for telling scripts apart is missing
+            script = None
         seen = [tag for tag in foreign if script in LANGUAGES[tag].scripts]
         best = list(first.lines)
         # With too little text to tell, both are tried.
         for tag in seen or (foreign if script is None else ()):
-            # A second pack costs accuracy on pages of one script, so English is added where some was read.
-            mixed = first.read >= _SOME and self._tesseract.reads("en")
-            lines = self._tesseract.read(image, (tag, "en") if mixed else (tag,))
+            lines = self._tesseract.read(image, (tag,))
             text = "".join(line.text for line in lines)
             believable = mean_confidence(lines) >= MINIMUM_CONFIDENCE and (
-                mixed or main_script(text) in LANGUAGES[tag].scripts
+                first.read >= _SOME or main_script(text) in LANGUAGES[tag].scripts
             )
             if believable and evidence(lines) > evidence(best):
                 best = lines

@@ -23,8 +23,8 @@ _SPOT: Final = 3  # pixels
 # In heights of a line (the median of the page). An empty strip that parts two columns is at least so wide: columns of
 # print are set closer than words seem, and the boxes of lines reach a little over their ends.
 _GUTTER: Final = 0.3
-# On each side of it stand at least so many lines, at least so wide, which fill at least so much of their side (where two
-# columns may be left). What is shorter are cells of a table, which is read row by row.
+# On each side of it stand at least so many lines, at least so wide, which fill at least so much of their side (there
+# may be two columns). What is shorter are cells of a table, which is read row by row.
 _COLUMN_LINES: Final = 3
 _COLUMN_WIDTH: Final = 6.0
 _COLUMN_FILLED: Final = 0.4

@@ -37,6 +37,10 @@ _SCRIPT_NAMES: Final = {
     **{"Latin": "Latn", "Fraktur": "Latn", "Arabic": "Arab", "Devanagari": "Deva"},
     **{"Japanese": "Hani", "Han": "Hani", "Hiragana": "Hani", "Katakana": "Hani"},
 }
+# Marks of direction, which Tesseract puts between scripts: the letters themselves say it.
+_MARKS: Final = dict.fromkeys(
+    map(ord, "\u200e\u200f\u061c\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+)
 _NO_SPACES: Final = frozenset(
     {"Hira", "Kana", "Hani"}
 )  # scripts that are written without spaces between words
@@ -47,6 +51,12 @@ _WANTED: Final = 2500
 _MOST_ENLARGED: Final = 3.0
 # Mean confidence under which a page may lie on its side or its head.
 _UPRIGHT: Final = 0.65
+# Packs that read "USB-C" as letters of their own script. With the English pack added a mixed page is read (error rate
+# 36 % before, 1 % after) and a pure one worse (Arabic 4.9 % for 3.3 %, Hindi 0.6 % for 0.2 %); line by line, where the
+# pack alone is in doubt and both together are surer by some margin, both are read as well as they can be.
+_WITHOUT_LATIN: Final = frozenset({"ara", "hin"})
+_DOUBTFUL: Final = 0.88
+_SURER: Final = 0.05
 _TIMEOUT: Final = 120.0  # seconds a picture
 _ONE_THREAD: Final = "OMP_THREAD_LIMIT"
 
@@ -64,10 +74,10 @@ class TesseractEngine:
         if not packs:
             script = self.script(image) or "Latn"
             packs = _packs([row.tag for row in LANGUAGES.values() if script in row.scripts], some=True)
-        lines = _lines(image, packs, "3")
+        lines = _mixed(image, packs, "3")
         if mean_confidence(lines) >= _UPRIGHT or _DETECTION not in _installed(_program()):
             return lines
-        return max(lines, _lines(image, packs, "1"), key=evidence)
+        return max(lines, _mixed(image, packs, "1"), key=evidence)
 
     def script(self, image: Image) -> str | None:
         """The ISO 15924 code of the script that most of a picture's text is in; ``None`` when that cannot be told."""
@@ -178,12 +188,28 @@ def _lines(image: Image, packs: Sequence[str], layout: str) -> list[OcrLine]:
     return list(_parsed(table, scale, image.size))
 
 
-def _parsed(table: str, scale: float, size: tuple[int, int]) -> Iterator[OcrLine]:
-    words = [
-        row
-        for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE)
-        if row["level"] == "5" and (row["text"] or "").strip()
+def _mixed(image: Image, packs: Sequence[str], layout: str) -> list[OcrLine]:
+    """Like :func:`_lines`; where a pack knows no Latin letters, doubtful lines are read again with one that does."""
+    lines = _lines(image, packs, layout)
+    if not (_WITHOUT_LATIN.issuperset(packs) and _PACKS["en"] in _installed(_program())):
+        return lines
+    if all(line.confidence >= _DOUBTFUL for line in lines):
+        return lines
+    again = _lines(image, [*packs, _PACKS["en"]], layout)
+    if len(again) != len(lines):  # the same layout as a rule, since only the packs differ
+        return max(lines, again, key=evidence)
+    return [
+        second if first.confidence < _DOUBTFUL and second.confidence > first.confidence + _SURER else first
+        for first, second in zip(lines, again, strict=True)
     ]
+
+
+def _parsed(table: str, scale: float, size: tuple[int, int]) -> Iterator[OcrLine]:
+    words = []
+    for row in csv.DictReader(io.StringIO(table), delimiter="\t", quoting=csv.QUOTE_NONE):
+        row["text"] = (row["text"] or "").translate(_MARKS).strip()
+        if row["level"] == "5" and row["text"]:
+            words.append(row)
     for _, group in groupby(words, key=lambda row: (row["block_num"], row["par_num"], row["line_num"])):
         line = list(group)
         letters = [len(word["text"]) for word in line]

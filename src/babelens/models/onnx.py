@@ -98,11 +98,15 @@ def import_runtime() -> Any:
     return onnxruntime
 
 
-def open_session(path: Path) -> Any:
-    """An ``onnxruntime.InferenceSession``. Raises :class:`WeightsUnavailableError` that names the file."""
+def open_session(path: Path, *, arena: bool = True) -> Any:
+    """An ``onnxruntime.InferenceSession``. Raises :class:`WeightsUnavailableError` that names the file.
+
+    The ``arena`` keeps memory for the next call: good for inputs of one shape, wasteful where every one has its own.
+    """
     onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
     # Spinning threads make a single call a little quicker and starve the decoders that feed the next one.
+    options.enable_cpu_mem_arena = arena
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

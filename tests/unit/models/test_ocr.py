@@ -278,6 +278,22 @@ def test_only_tesseract_s_own_threads_are_held_back(program: Path) -> None:
     assert "OMP_THREAD_LIMIT" not in os.environ
 
 
+def test_latin_words_in_arabic_are_read_with_both_packs_where_one_is_in_doubt(program: Path) -> None:
+    doubtful = TABLE.replace("F4", "٤آ")
+    sure = TABLE.replace("70.0", "95.0").replace("油は", "X").replace("96.0", "97.0")
+    write_program(
+        program, reading=f"case \"$*\" in *ara+eng*) printf '{sure}\\n' ;; *) printf '{doubtful}\\n' ;; esac"
+    )
+    first, second = TesseractEngine().read(striped(), ["ar"])
+    assert first.text.endswith("F4")
+    assert second.text == "油は使わない"  # hardly surer the second time
+
+
+def test_marks_of_direction_are_dropped(program: Path) -> None:
+    write_program(program, reading=f"printf '{TABLE}\\n'".replace("F4", "F4\u200f"))
+    assert TesseractEngine().read(striped(), ["en"])[0].text == '"Fuse F4'
+
+
 def test_a_missing_pack_is_named(program: Path) -> None:
     with pytest.raises(WeightsUnavailableError, match=r"apt-get install tesseract-ocr-hin$"):
         TesseractEngine().read(striped(), ["en", "hi"])
@@ -331,6 +347,18 @@ def test_auto_keeps_the_first_reading_without_tesseract(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(tmp_path))
+    assert AutoEngine(FakeRapid([ENGLISH], 0.1)).read(striped()) == [ENGLISH]
+
+
+def test_auto_tries_arabic_where_scripts_cannot_be_told_apart(program: Path) -> None:
+    arabic = (
+        f"printf '{TABLE}\\n'".replace('"Fuse', "المضخة").replace("F4", "الغطاء").replace("油は使わない", "x")
+    )
+    write_program(program, reading=arabic)
+    for detection in ("exit 1", "printf 'Script: Arabic\\n'"):
+        write_program(program, reading=arabic, detection=detection)
+        assert AutoEngine(FakeRapid([], 0.0)).read(striped())[0].text == "المضخة الغطاء"
+    write_program(program, reading=arabic, detection="printf 'Script: Latin\\n'")
     assert AutoEngine(FakeRapid([ENGLISH], 0.1)).read(striped()) == [ENGLISH]
 
 
