@@ -14,7 +14,9 @@ from .protocols import OcrEngine, OcrLine
 if TYPE_CHECKING:
     from PIL.Image import Image
 
-MINIMUM_CONFIDENCE: Final = 0.6
+# On rendered pages (docs/ocr.md) this keeps 100 % of the 2,926 lines that RapidOCR read well and 99.5 % of Tesseract's
+# 3,664, and drops 91 % of 292 that RapidOCR made of scripts it does not know.
+MINIMUM_CONFIDENCE: Final = 0.7
 # Of the length of what looks like text, how much RapidOCR must have read with confidence to be believed; and from how
 # much on a page in another script is taken to hold Latin letters, too.
 _ENOUGH: Final = 0.75
