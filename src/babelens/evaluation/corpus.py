@@ -94,8 +94,8 @@ def build_corpus(
         raise DatasetError(
             f"There is nothing to measure: {len(items)} pictures, captions in "
             f"{', '.join(by_language) or 'no language'}.",
-            hint="Evaluation needs two pictures or more and captions that people wrote: "
-            "babelens index PICTURES --captions FILE",
+            hint="It takes two pictures or more, and captions that people wrote, in a known language: where a file "
+            "does not say which, name it with --caption-language.",
         )
     shows = None if labels is None else [labels[PurePath(item.source.path).name] for item in items]
     captions = {

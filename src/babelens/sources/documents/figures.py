@@ -78,7 +78,11 @@ def _completed(
             region = regions[index]
             both = union((region.rect, part.rect))
             level = min(region.rect.y1, part.rect.y1) - max(region.rect.y0, part.rect.y0)
-            if other in tied or caption.label is None or level < 0.5 * min(region.rect.height, part.rect.height):
+            if (
+                other in tied
+                or caption.label is None
+                or level < 0.5 * min(region.rect.height, part.rect.height)
+            ):
                 continue
             middle = caption.rect.x0 + caption.rect.x1
             centred = abs(middle - both.x0 - both.x1) < 0.6 * abs(middle - region.rect.x0 - region.rect.x1)
