@@ -20,19 +20,29 @@ class Drawing:
         self.width, self.height = width, height
         self.font, self.tint, self.labels, self.callouts = font, tint, labels, callouts
         self._parts: list[str] = []
+        self._words: list[tuple[float, float, float, str, str]] = []
 
-    def svg(self, width_mm: float) -> str:
-        height_mm = width_mm * self.height / self.width
+    def html(self, width_mm: float) -> str:
+        """An SVG with the words of the manual's language laid over it as HTML: WeasyPrint sets text in an SVG letter by
+        letter, which breaks Arabic and Hindi."""
+        scale = width_mm / self.width
+        size = f"width: {width_mm:g}mm; height: {self.height * scale:.2f}mm"
+        words = "".join(
+            f'<div class="word" style="left: {x * scale - 25:.2f}mm; top: {(y - 0.89 * points) * scale:.2f}mm; '
+            f'font-size: {points * scale:.2f}mm; color: {fill}">{escape(word)}</div>'
+            for x, y, points, fill, word in self._words
+        )
         return (
-            f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {self.width:g} {self.height:g}" '
-            f'width="{width_mm:g}mm" height="{height_mm:.2f}mm">' + "".join(self._parts) + "</svg>"
+            f'<div class="drawing" style="{size}"><svg viewBox="0 0 {self.width:g} {self.height:g}" style="{size}">'
+            f'{"".join(self._parts)}</svg>{words}</div>'
         )
 
-    def path(self, d: str, *, fill: str = "none", stroke: str = INK, width: float = 1.3, dash: str = "") -> None:
+    def path(self, d: str, *, fill: str = "none", stroke: str = INK, width: float = 1.3, dash: str = "",
+             cap: str = "round") -> None:  # fmt: skip
         dashed = f' stroke-dasharray="{dash}"' if dash else ""
         self._parts.append(
             f'<path d="{d}" fill="{fill}" stroke="{stroke}" stroke-width="{width:g}" '
-            f'stroke-linejoin="round" stroke-linecap="round"{dashed}/>'
+            f'stroke-linejoin="round" stroke-linecap="{cap}"{dashed}/>'
         )
 
     def line(self, x0: float, y0: float, x1: float, y1: float, *, stroke: str = INK, width: float = 1.3,
@@ -63,7 +73,7 @@ class Drawing:
 
     def word(self, x: float, y: float, label: str, *, size: float = 11, fill: str = INK) -> None:
         """A word of the manual's language, by its name in ``labels``."""
-        self.text(x, y, self.labels[label], size=size, fill=fill)
+        self._words.append((x, y, size, fill, self.labels[label]))
 
     def callout(self, mark: str | int, x: float, y: float, to_x: float, to_y: float) -> None:
         """A numbered circle at (x, y) with a leader to what it names."""

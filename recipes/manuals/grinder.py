@@ -75,7 +75,7 @@ def cup(d: Drawing) -> None:
         d.path(f"M{left + shift + 3} 150L{left + shift + 5} 184H{left + shift + 45}L{left + shift + 47} 150Z",
                fill=d.tint, width=0.8)  # fmt: skip
         if not seated:
-            d.arrow(left + 178, 84, left + 110, 84 + 24)
+            d.arrow(left + 190, 86, left + 140, 86)
             d.path(f"M{left + 96} 214l14 14m0 -14l-14 14", stroke=RED, width=3)
         else:
             d.path(f"M{left + 94} 222l7 7l13 -15", stroke=GREEN, width=3)
@@ -110,7 +110,7 @@ def dial(d: Drawing) -> None:
 
     d.oval(x, y, 96, fill=LIGHT)
     for label, first, last, colour in zones:
-        d.path(arc(x, y, 105, angle(first) - 4, angle(last) + 4), stroke=colour, width=13)
+        d.path(arc(x, y, 105, angle(first) - 4, angle(last) + 4), stroke=colour, width=13, cap="butt")
         middle = radians(angle((first + last) / 2))
         side = 1 if cos(middle) > 0 else -1
         d.word(x + 118 * cos(middle) + side * 36, y + 122 * sin(middle) + 1, label, size=12)

@@ -58,7 +58,7 @@ def placing(d: Drawing) -> None:
     d.box(10, 14, 12, 192, fill=DARK)
     for y in range(28, 206, 14):
         d.line(10, y, 22, y - 6, stroke=WHITE, width=1)
-    d.word(44, 24, "wall", size=12)
+    d.word(54, 30, "wall", size=12)
     d.box(80, 118, 86, 8, fill=d.tint)
     d.line(90, 126, 90, 206, width=3)
     d.line(156, 126, 156, 206, width=3)
@@ -86,8 +86,9 @@ def panel(d: Drawing) -> None:
     for x in (62, 110, 200, 290, 338):
         d.oval(x, 92 if x != 200 else 118, 17 if x != 200 else 13, fill=WHITE)
     d.path("M62 82V91M55.500 86.500A9 9 0 1 0 68.500 86.500", width=2)
-    _mist(d, 110, 106)
-    d.path("M194 118h12M206 118l-4 -4M206 118l-4 4", width=1.6)
+    for x in (104, 110, 116):
+        d.path(f"M{x} 101q-4 -5 0 -9q4 -5 0 -9", stroke=BLUE, width=1.6)
+    d.text(200, 122, "%", size=12, bold=True)
     d.oval(290, 92, 9, fill=WHITE)
     d.path("M290 86V92H295", width=1.6)
     d.path("M342 83A9 9 0 1 0 346 97A10 10 0 0 1 342 83Z", fill=INK)
@@ -134,12 +135,12 @@ def cleaning(d: Drawing) -> None:
     d.line(204, 14, 204, 214, stroke=DARK, width=0.8, dash="3 3")
     # Pouring out, away from the air outlet
     d.text(224, 26, "2", size=17, bold=True)
-    d.path("M252 96L292 36L392 88L366 142Q358 152 346 146L258 110Q250 106 252 96Z", fill=LIGHT)
-    d.path("M252 96L292 36A14 70 28 0 1 252 96Z", fill=MIDDLE)
-    d.oval(283, 56, 6, 9, fill=INK)
-    d.path("M252 98Q246 130 248 196M258 104Q256 140 260 196", stroke=BLUE, width=2)
-    d.path("M230 200Q252 190 276 200", stroke=BLUE, width=2)
-    d.turn(330, 90, 66, 20, -35)
+    d.path("M268 150.600L316.700 178.600Q326 184 331.500 175L391 72Q396 62 388.700 57L340 25.400Z", fill=LIGHT)
+    d.path("M268 150.600A72 17 -60 0 1 340 25.400A72 17 -60 0 1 268 150.600Z", fill=MIDDLE)
+    d.path("M284 126A11 4 -60 0 1 295 107A11 4 -60 0 1 284 126Z", fill=d.tint)
+    d.path("M320 63A11 5 -60 0 1 331 44A11 5 -60 0 1 320 63Z", fill=INK)
+    d.path("M264 148Q252 168 254 204M271 154Q262 172 264 204", stroke=BLUE, width=2)
+    d.path("M234 208Q258 198 284 208", stroke=BLUE, width=2)
 
 
 def blocks(d: Drawing) -> None:
@@ -155,7 +156,7 @@ def blocks(d: Drawing) -> None:
     d.word(198, 100, "board", size=13)
     d.box(306, 20, 88, 40, round=5, fill=LIGHT)
     d.word(350, 37, "mist", size=12)
-    d.text(350, 52, "1.7 MHz", size=10, fill=d.tint)
+    d.path("M336 49q3.500 -7 7 0t7 0t7 0t7 0", stroke=d.tint)
     d.box(306, 76, 88, 40, round=5, fill=LIGHT)
     d.word(350, 100, "fan", size=12)
     d.box(306, 132, 88, 40, round=5, fill=LIGHT)

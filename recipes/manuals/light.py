@@ -39,16 +39,16 @@ def parts(d: Drawing) -> None:
         d.oval(244 + hole * 9, 177 + hole * 6, 1.7, fill=INK, line=0)
     for mark, x, y, to_x, to_y in (
         (1, 30, 74, 83, 98), (2, 204, 26, 204, 62), (3, 262, 30, 222, 87), (4, 340, 66, 292, 96),
-        (5, 340, 128, 264, 146), (6, 118, 178, 182, 150), (7, 340, 196, 262, 190), (8, 30, 142, 128, 112),
+        (5, 340, 128, 264, 146), (6, 150, 190, 182, 150), (7, 340, 196, 262, 190), (8, 96, 172, 138, 116),
     ):  # fmt: skip
         d.callout(mark, x, y, to_x, to_y)
 
 
 def mounting(d: Drawing) -> None:
     for left, step in ((0, "1"), (210, "2")):
-        d.text(left + 22, 30, step, size=17, bold=True)
+        d.text(left + 26, 34, step, size=17, bold=True)
         x, y = left + 100, 128
-        d.path(f"M{x - 26} {y - 42}h52l-8 -16h-36Z", fill=DARK)
+        d.path(f"M{x - 18} {y - 58}h36l10 28q-28 -12 -56 0Z", fill=DARK)
         d.path(arc(x, y, 38, 235, -55), stroke=INK, width=9)
         d.path(arc(x, y, 38, 235, -55), stroke=MIDDLE, width=6)
         d.oval(x, y, 33, fill=LIGHT)
@@ -63,11 +63,11 @@ def mounting(d: Drawing) -> None:
     d.arrow(168, 58, 198, 41)
     d.measure(73, 186, 127, 186, "22–35 mm", dy=16)
     # Then the light slides on
-    d.path("M290 68h60l-4 -10h-52Z", fill=DARK)
-    d.path("M252 22H352Q366 22 366 36V46Q366 58 352 58H252Z", fill=MIDDLE)
-    d.path("M252 18h-12q-8 22 0 44h12Z", fill=d.tint)
-    d.arrow(392, 40, 372, 40)
-    d.path("M356 92l6 6l12 -14", stroke=GREEN, width=3)
+    d.path("M284 70h52l-4 -10h-44Z", fill=DARK)
+    d.path("M274 22H374Q388 22 388 36V46Q388 60 374 60H274Z", fill=MIDDLE)
+    d.path("M274 18h-12q-8 23 0 46h12Z", fill=d.tint)
+    d.arrow(352, 41, 302, 41)
+    d.path("M366 122l6 6l12 -14", stroke=GREEN, width=3)
 
 
 def aiming(d: Drawing) -> None:
@@ -77,7 +77,7 @@ def aiming(d: Drawing) -> None:
     d.box(388, 24, 12, 162, fill=DARK)
     for y in range(36, 186, 14):
         d.line(388, y, 400, y - 6, stroke=WHITE, width=1)
-    d.word(372, 20, "wall", size=12)
+    d.word(362, 36, "wall", size=12)
     d.path("M152 88L386 92V124Z", fill=BEAM, stroke="#e0b400", width=0.8)
     d.line(152, 88, 386, 88, stroke=DARK, width=0.9, dash="6 4")
     # Bicycle
