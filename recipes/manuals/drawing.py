@@ -15,7 +15,14 @@ class Drawing:
     """``labels`` are the few words that stand in drawings, ``callouts=False`` leaves the numbers out (for a cover)."""
 
     def __init__(
-        self, width: float, height: float, *, font: str, tint: str, labels: Mapping[str, str], callouts: bool = True
+        self,
+        width: float,
+        height: float,
+        *,
+        font: str,
+        tint: str,
+        labels: Mapping[str, str],
+        callouts: bool = True,
     ) -> None:
         self.width, self.height = width, height
         self.font, self.tint, self.labels, self.callouts = font, tint, labels, callouts
@@ -34,7 +41,7 @@ class Drawing:
         )
         return (
             f'<div class="drawing" style="{size}"><svg viewBox="0 0 {self.width:g} {self.height:g}" style="{size}">'
-            f'{"".join(self._parts)}</svg>{words}</div>'
+            f"{''.join(self._parts)}</svg>{words}</div>"
         )
 
     def path(self, d: str, *, fill: str = "none", stroke: str = INK, width: float = 1.3, dash: str = "",
@@ -63,7 +70,9 @@ class Drawing:
             f'fill="{fill}" stroke="{stroke}" stroke-width="{line:g}"/>'
         )
 
-    def text(self, x: float, y: float, words: str, *, size: float = 11, fill: str = INK, bold: bool = False) -> None:
+    def text(
+        self, x: float, y: float, words: str, *, size: float = 11, fill: str = INK, bold: bool = False
+    ) -> None:
         """Centred at x, on the base line y."""
         weight = ' font-weight="bold"' if bold else ""
         self._parts.append(
@@ -85,7 +94,9 @@ class Drawing:
         self.oval(x, y, 9, fill="#ffffff", stroke=self.tint, line=1.4)
         self.text(x, y + 3.8, str(mark), size=10.5, bold=True)
 
-    def arrow(self, x0: float, y0: float, x1: float, y1: float, *, stroke: str = RED, width: float = 2.4) -> None:
+    def arrow(
+        self, x0: float, y0: float, x1: float, y1: float, *, stroke: str = RED, width: float = 2.4
+    ) -> None:
         angle = atan2(y1 - y0, x1 - x0)
         self.line(x0, y0, x1 - 4 * cos(angle), y1 - 4 * sin(angle), stroke=stroke, width=width)
         self._head(x1, y1, angle, stroke)
@@ -95,14 +106,18 @@ class Drawing:
         self.path(arc(x, y, radius, start, end), stroke=stroke, width=2.4)
         tip = radians(end)
         along = tip + radians(90 if end > start else -90)
-        self._head(x + radius * cos(tip) + 3 * cos(along), y + radius * sin(tip) + 3 * sin(along), along, stroke)
+        self._head(
+            x + radius * cos(tip) + 3 * cos(along), y + radius * sin(tip) + 3 * sin(along), along, stroke
+        )
 
     def _head(self, x: float, y: float, angle: float, fill: str) -> None:
         wings = [(x + 9 * cos(angle + side), y + 9 * sin(angle + side)) for side in (2.7, -2.7)]
         points = "L".join(f"{px:.2f} {py:.2f}" for px, py in [(x, y), *wings])
         self.path(f"M{points}Z", fill=fill, stroke=fill, width=0.6)
 
-    def measure(self, x0: float, y0: float, x1: float, y1: float, words: str, *, dx: float = 0, dy: float = -5) -> None:
+    def measure(
+        self, x0: float, y0: float, x1: float, y1: float, words: str, *, dx: float = 0, dy: float = -5
+    ) -> None:
         """A dimension line with a head at both ends and its length beside the middle."""
         angle = atan2(y1 - y0, x1 - x0)
         self.line(x0, y0, x1, y1, stroke=self.tint, width=1)

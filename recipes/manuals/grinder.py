@@ -18,7 +18,16 @@ def parts(d: Drawing) -> None:
     # Hopper
     d.path("M142 92L168 150A32 8 0 0 0 232 150L258 92", fill=WHITE)
     d.oval(200, 92, 58, 13, fill=WHITE)
-    for x, y in ((178, 116), (196, 124), (215, 115), (188, 136), (208, 140), (224, 128), (172, 104), (203, 106)):
+    for x, y in (
+        (178, 116),
+        (196, 124),
+        (215, 115),
+        (188, 136),
+        (208, 140),
+        (224, 128),
+        (172, 104),
+        (203, 106),
+    ):
         d.oval(x, y, 8, 5.5, fill=d.tint, line=0.8)
         d.path(f"M{x - 6} {y}Q{x} {y - 3} {x + 6} {y}", stroke=WHITE, width=0.8)
     # Upper burr
@@ -66,12 +75,18 @@ def parts(d: Drawing) -> None:
 def cup(d: Drawing) -> None:
     for left, seated in ((0, False), (230, True)):
         d.box(left + 26, 20, 120, 32, round=10, fill=MIDDLE)
-        d.path(f"M{left + 32} 52V190Q{left + 32} 198 {left + 40} 198H{left + 180}V186H{left + 84}V52Z", fill=LIGHT)
+        d.path(
+            f"M{left + 32} 52V190Q{left + 32} 198 {left + 40} 198H{left + 180}V186H{left + 84}V52Z",
+            fill=LIGHT,
+        )
         d.path(f"M{left + 84} 64H{left + 128}L{left + 120} 84H{left + 96}Z", fill=DARK)
         d.oval(left + 58, 84, 8, fill=GREEN if seated else RED)
         d.box(left + 78, 140, 12, 18, round=2, fill=AMBER, line=0.9)  # the safety switch
         shift = 92 if seated else 134
-        d.path(f"M{left + shift} 100L{left + shift + 5} 184H{left + shift + 45}L{left + shift + 50} 100Z", fill=WHITE)
+        d.path(
+            f"M{left + shift} 100L{left + shift + 5} 184H{left + shift + 45}L{left + shift + 50} 100Z",
+            fill=WHITE,
+        )
         d.path(f"M{left + shift + 3} 150L{left + shift + 5} 184H{left + shift + 45}L{left + shift + 47} 150Z",
                fill=d.tint, width=0.8)  # fmt: skip
         if not seated:
@@ -103,7 +118,12 @@ def panel(d: Drawing) -> None:
 
 def dial(d: Drawing) -> None:
     x, y = 200, 148
-    zones = (("espresso", 4, 9, "#5d3a1a"), ("moka", 10, 14, "#8a5a33"), ("filter", 15, 22, "#b98a5e"), ("press", 23, 30, "#dcc0a0"))  # fmt: skip
+    zones = (
+        ("espresso", 4, 9, "#5d3a1a"),
+        ("moka", 10, 14, "#8a5a33"),
+        ("filter", 15, 22, "#b98a5e"),
+        ("press", 23, 30, "#dcc0a0"),
+    )
 
     def angle(position: float) -> float:
         return 120 + (position - 1) * 300 / 29
@@ -114,7 +134,13 @@ def dial(d: Drawing) -> None:
         middle = radians(angle((first + last) / 2))
         side = 1 if cos(middle) > 0 else -1
         d.word(x + 118 * cos(middle) + side * 36, y + 122 * sin(middle) + 1, label, size=12)
-        d.text(x + 118 * cos(middle) + side * 36, y + 122 * sin(middle) + 15, f"{first}–{last}", size=11, fill=d.tint)
+        d.text(
+            x + 118 * cos(middle) + side * 36,
+            y + 122 * sin(middle) + 15,
+            f"{first}–{last}",
+            size=11,
+            fill=d.tint,
+        )
     for position in range(1, 31):
         a = radians(angle(position))
         inner = 84 if position % 5 == 0 or position == 1 else 89

@@ -14,7 +14,10 @@ def _mist(d: Drawing, x: float, y: float) -> None:
 
 def _tank(d: Drawing, x: float, y: float) -> None:
     """The tank, (x, y) its upper left corner."""
-    d.path(f"M{x} {y + 20}Q{x} {y} {x + 20} {y}H{x + 100}Q{x + 120} {y} {x + 120} {y + 20}V{y + 120}H{x}Z", fill=WHITE)
+    d.path(
+        f"M{x} {y + 20}Q{x} {y} {x + 20} {y}H{x + 100}Q{x + 120} {y} {x + 120} {y + 20}V{y + 120}H{x}Z",
+        fill=WHITE,
+    )
     d.path(f"M{x + 3} {y + 50}Q{x + 30} {y + 44} {x + 60} {y + 50}T{x + 117} {y + 50}V{y + 117}H{x + 3}Z", fill=WATER,
            width=0.8)  # fmt: skip
     d.box(x + 45, y - 2, 30, 122, round=4, fill=LIGHT, line=0.9)
@@ -135,7 +138,9 @@ def cleaning(d: Drawing) -> None:
     d.line(204, 14, 204, 214, stroke=DARK, width=0.8, dash="3 3")
     # Pouring out, away from the air outlet
     d.text(224, 26, "2", size=17, bold=True)
-    d.path("M268 150.600L316.700 178.600Q326 184 331.500 175L391 72Q396 62 388.700 57L340 25.400Z", fill=LIGHT)
+    d.path(
+        "M268 150.600L316.700 178.600Q326 184 331.500 175L391 72Q396 62 388.700 57L340 25.400Z", fill=LIGHT
+    )
     d.path("M268 150.600A72 17 -60 0 1 340 25.400A72 17 -60 0 1 268 150.600Z", fill=MIDDLE)
     d.path("M284 126A11 4 -60 0 1 295 107A11 4 -60 0 1 284 126Z", fill=d.tint)
     d.path("M320 63A11 5 -60 0 1 331 44A11 5 -60 0 1 320 63Z", fill=INK)

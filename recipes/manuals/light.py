@@ -86,7 +86,9 @@ def aiming(d: Drawing) -> None:
         d.oval(x, 150, 3, fill=INK)
         for spoke in range(0, 180, 30):
             a = radians(spoke)
-            d.line(x - 33 * cos(a), 150 - 33 * sin(a), x + 33 * cos(a), 150 + 33 * sin(a), stroke=DARK, width=0.5)
+            d.line(
+                x - 33 * cos(a), 150 - 33 * sin(a), x + 33 * cos(a), 150 + 33 * sin(a), stroke=DARK, width=0.5
+            )
     d.path("M48 150L76 108H126L92 150ZM76 108L92 150M70 98L76 108M126 108L120 88H134M126 108L140 150", width=2.6,
            stroke=d.tint)  # fmt: skip
     d.path("M60 97H82", width=4)
@@ -102,7 +104,13 @@ def aiming(d: Drawing) -> None:
 
 
 def modes(d: Drawing) -> None:
-    shades = (("boost", 800, "#ffb300"), ("high", 400, "#ffca45"), ("medium", 200, "#ffdd83"), ("low", 80, "#fff0c2"), ("flash", 120, WHITE))  # fmt: skip
+    shades = (
+        ("boost", 800, "#ffb300"),
+        ("high", 400, "#ffca45"),
+        ("medium", 200, "#ffdd83"),
+        ("low", 80, "#fff0c2"),
+        ("flash", 120, WHITE),
+    )
     for place, (label, lumens, colour) in enumerate(shades):
         x = 8 + place * 82
         d.box(x, 20, 64, 88, round=8, fill=WHITE)
@@ -136,7 +144,13 @@ def charging(d: Drawing) -> None:
 
 
 def gauge(d: Drawing) -> None:
-    rows = (("76–100 %", 4, GREEN), ("51–75 %", 3, GREEN), ("26–50 %", 2, GREEN), ("11–25 %", 1, AMBER), ("< 10 %", 1, RED))  # fmt: skip
+    rows = (
+        ("76–100 %", 4, GREEN),
+        ("51–75 %", 3, GREEN),
+        ("26–50 %", 2, GREEN),
+        ("11–25 %", 1, AMBER),
+        ("< 10 %", 1, RED),
+    )
     for place, (share, lit, colour) in enumerate(rows):
         y = 22 + place * 32
         d.box(92, y - 13, 132, 26, round=13, fill=LIGHT)
@@ -145,7 +159,14 @@ def gauge(d: Drawing) -> None:
         if place == 4:
             for ray in range(200, 341, 35):
                 a = radians(ray)
-                d.line(112 + 10 * cos(a), y + 10 * sin(a), 112 + 15 * cos(a), y + 15 * sin(a), stroke=RED, width=1.6)
+                d.line(
+                    112 + 10 * cos(a),
+                    y + 10 * sin(a),
+                    112 + 15 * cos(a),
+                    y + 15 * sin(a),
+                    stroke=RED,
+                    width=1.6,
+                )
         d.text(276, y + 4.5, share, size=13)
 
 

@@ -57,13 +57,15 @@ def make(out: Path) -> None:
              "pages": len(document.pages)}
         ]  # fmt: skip
         for key, heading in written.sections.items():
-            rows.append({"type": "section", "key": key, "title": heading, "page": places[f"section-{key}"][0]})
+            rows.append(
+                {"type": "section", "key": key, "title": heading, "page": places[f"section-{key}"][0]}
+            )
         rows += _figures(written, places, pdf)
         questions = tomllib.loads((path.parent / "questions.toml").read_text("utf-8"))
         rows += _questions(questions, source.language, name, written, places)
         lines = [json.dumps(row, ensure_ascii=False) for row in rows]
         (out / f"{name}.jsonl").write_text("\n".join(lines) + "\n", "utf-8")
-        print(f"{name}: {len(document.pages)} pages, {pdf.stat().st_size / 1000:.0f} kB", file=sys.stderr)
+        sys.stderr.write(f"{name}: {len(document.pages)} pages, {pdf.stat().st_size / 1000:.0f} kB\n")
     chosen = tomllib.loads((HERE / "demo.toml").read_text("utf-8"))["questions"]
     (out / "demo.json").write_text(json.dumps(chosen, indent=1) + "\n", "utf-8")
     (out / "ATTRIBUTION.md").write_text((HERE / "ATTRIBUTION.md").read_text("utf-8"), "utf-8")
@@ -146,6 +148,10 @@ def _plain(text: str) -> str:
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--out", type=Path, required=True, help="folder for the PDFs and what is true of them")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--out", type=Path, required=True, help="folder for the PDFs and what is true of them"
+    )
     make(parser.parse_args().out)

@@ -13,7 +13,11 @@ from xml.etree import ElementTree as Tree
 from drawing import Drawing
 from markdown_it import MarkdownIt
 
-FONTS = {"ar": "Noto Sans Arabic, Noto Sans", "hi": "Noto Sans, Noto Sans Devanagari", "ja": "Noto Sans CJK JP cut"}
+FONTS = {
+    "ar": "Noto Sans Arabic, Noto Sans",
+    "hi": "Noto Sans, Noto Sans Devanagari",
+    "ja": "Noto Sans CJK JP cut",
+}
 BLOCKS = frozenset({"p", "li", "tr", "figcaption", "h2", "h3"})
 SYMBOLS = {
     "caution": '<svg viewBox="0 0 48 44" width="9mm" height="8.25mm"><path d="M24 3L46 41H2Z" fill="#ffcf00" '
@@ -172,12 +176,16 @@ def _chapters(root: Tree.Element, source: Source) -> dict[str, str]:
     for block in blocks:
         if block.tag == "h2":
             key = keys[len(titles)]
-            section = Tree.SubElement(root, "section", {"class": key + (" columns" if key in columns else "")})
+            section = Tree.SubElement(
+                root, "section", {"class": key + (" columns" if key in columns else "")}
+            )
             block.set("id", f"section-{key}")
             block.text = titles[key] = f"{len(titles) + 1}  {block.text}"
         section.append(block)
     if len(titles) != len(keys):
-        raise ValueError(f"{source.device_name}.{source.language}: {len(titles)} chapters, {len(keys)} in device.toml")
+        raise ValueError(
+            f"{source.device_name}.{source.language}: {len(titles)} chapters, {len(keys)} in device.toml"
+        )
     return titles
 
 

@@ -1,6 +1,6 @@
-"""Mends the text layer that WeasyPrint writes for Arabic and Hindi, so that readers get the words back in logical order.
+"""Mends the text layer that WeasyPrint writes for Arabic and Hindi, so that readers get its words in logical order.
 
-WeasyPrint tells a reader of the PDF one text for every glyph. That is not enough where shaping reorders or joins letters:
+WeasyPrint tells a reader of the PDF one text a glyph. That is not enough where shaping reorders or joins letters:
 
 - Hindi: a vowel sign stands left of the consonant that it follows, and several letters make one glyph. Every word gets
   its text as ``/ActualText`` (PDF 32000-1, 14.9.4). The page must put every word into an element of its own.

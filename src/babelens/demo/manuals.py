@@ -40,8 +40,8 @@ class Figure:
 class Question:
     """``page`` is None where the manual does not say; ``figure`` is the label of the figure that shows the answer.
 
-    ``answer_words`` stand together in one paragraph, list item or table row of the page, and in no other. ``key`` is the
-    same for the same question in every language. A ``language`` that is not the manual's asks across languages.
+    ``answer_words`` stand together in one paragraph, list item or table row of the page, and on no other page. ``key``
+    is the same for the same question in every language. A ``language`` that is not the manual's asks across languages.
     """
 
     key: str
@@ -67,8 +67,8 @@ class Manual:
 def load_manuals(folder: Path | None = None) -> tuple[Manual, ...]:
     """The manuals in ``folder``, or the nine that are bundled, by device and language.
 
-    Raises :class:`UnreadableFileError` when there is none or a file is missing, :class:`MalformedDataError` on a line that
-    does not hold what it should.
+    Raises :class:`UnreadableFileError` when there is none or a file is missing, :class:`MalformedDataError` on a line
+    that does not hold what it should.
     """
     folder = folder or bundled_folder()
     manuals = tuple(_read_manual(path) for path in sorted(folder.glob("*.jsonl")))
