@@ -63,6 +63,7 @@ class _Planted:
     max_tokens = 16
     languages = ("en",)
     calibration: dict[str, float] = {}  # noqa: RUF012 (a constant)
+    vocabulary = np.empty((0, DIM), dtype=np.float32)
     fingerprint = EncoderFingerprint("planted", "imported", "unknown", DIM)
 
     def __init__(self, vectors: Floats) -> None:

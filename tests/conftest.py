@@ -61,6 +61,7 @@ class FakeEncoder:
     def __init__(self, name: str = "fake", revision: str = "1") -> None:
         self.fingerprint = EncoderFingerprint(name, revision, "fake-8", 51)
         self.calibration: dict[str, float] = {}
+        self.vocabulary = np.empty((0, 51), dtype=np.float32)
         self.images_encoded = 0
         self.texts_encoded = 0
 

@@ -9,6 +9,7 @@
     │   └── MalformedDataError     a data file breaks its format; names the line
     ├── DatasetError               a data set cannot be built or does not hold together
     ├── TrainingError              a training run cannot go on (NaN, wrong checkpoint)
+    ├── GenerationError            a language model could not be asked, or what came back is no answer
     ├── InvalidQueryError          the query asks for something impossible
     │   ├── UnknownLanguageError   not one of the eight languages; suggests near tags
     │   ├── FilterError            a --where expression does not parse; points at the place
@@ -101,6 +102,14 @@ class DatasetError(BabelensError):
 
 class TrainingError(BabelensError):
     pass
+
+
+class GenerationError(BabelensError):
+    """``partial`` is what the model had written when it failed; empty when it had written nothing."""
+
+    def __init__(self, message: str, *, hint: str | None = None, partial: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.partial = partial
 
 
 class InvalidQueryError(BabelensError):

@@ -53,6 +53,26 @@ def test_the_gallery(gallery_report: Path) -> None:
     assert len(report["about"]["data"]["sha256"]) == 64
 
 
+def test_the_figures_are_those_of_the_docs(gallery_report: Path) -> None:
+    """A slice of docs/evaluation.md. int8 arithmetic differs between processors by a caption or two."""
+    text = (Path(__file__).parents[2] / "docs" / "evaluation.md").read_text("utf-8")
+    gallery = text[text.index("### The bundled gallery") :]
+    report = json.loads((gallery_report / "report.json").read_text("utf-8"))
+    for direction, table in zip(
+        ("text_to_image", "image_to_text"), gallery.split("| language |")[1:], strict=False
+    ):
+        rows = {row[1].strip(): row for line in table.splitlines() if len(row := line.split("|")) > 5}
+        for tag in ("en", "ja", "ar"):
+            measures = report["deployed"][direction][tag]["measures"]
+            for place, name in ((3, "hit_rate@1"), (4, "hit_rate@5"), (5, "hit_rate@10")):
+                written = float(rows[tag][place].split("[")[0])
+                assert 100 * measures[name]["value"] == pytest.approx(written, abs=1.5), (
+                    direction,
+                    tag,
+                    name,
+                )
+
+
 def test_no_figure_stands_without_n_and_an_interval(gallery_report: Path) -> None:
     report = json.loads((gallery_report / "report.json").read_text("utf-8"))
     found = figures({key: value for key, value in report.items() if key != "about"})
@@ -127,6 +147,14 @@ def test_a_collection_is_measured_as_it_is(data: Path) -> None:
     report = json.loads(run("evaluate", str(data / "c"), "--languages", "en", "--json", cwd=data).stdout)
     assert list(report["exact"]["text_to_image"]) == ["en"]
     assert not (data / "babelens-report" / "work").exists()
+
+
+def test_captions_that_do_not_say_their_language(data: Path) -> None:
+    (data / "token.txt").write_text("red.png#0\tred\nblue.png#0\tblue\ngreen.png#0\tgreen\n", "utf-8")
+    refused = run("evaluate", "token.txt", "--model", "mini", cwd=data, check=False)
+    assert "--caption-language" in refused.stderr
+    done = run("evaluate", "token.txt", "--model", "mini", "--caption-language", "en", "--json", cwd=data)
+    assert json.loads(done.stdout)["about"]["data"]["captions"] == {"en": 3}
 
 
 def test_two_models(data: Path) -> None:

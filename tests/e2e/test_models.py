@@ -39,7 +39,7 @@ def home(tmp_path: Path, hub: Hub) -> Home:
 def test_a_repository_is_pulled_once_and_used_without_the_hub(home: Home, hub: Hub) -> None:
     (pulled,) = home.lines("models", "pull", REPO)
     assert Path(pulled["folders"][0], "image.onnx").is_file()
-    assert sorted(hub.fetched()) == ["encoder.json", "image.onnx", "text.onnx"]
+    assert sorted(hub.fetched()) == ["encoder.json", "image.onnx", "text.onnx", "vocabulary.npy"]
     hub.requests.clear()
     photos_in(home.folder)
     home.run("index", "photos", "--model", REPO)

@@ -34,6 +34,7 @@ class BlindEncoder:
     max_tokens = 10_000
     languages = LANGUAGES
     calibration: dict[str, float] = {}  # noqa: RUF012
+    vocabulary = np.empty((0, 768), dtype=np.float32)
     fingerprint = EncoderFingerprint("blind", "1", "16", 768)
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:

@@ -41,6 +41,7 @@ class Encoder:
     image_size = 4
     photographs = True
     calibration: ClassVar[dict[str, float]] = {}
+    vocabulary = np.empty((0, 12), dtype=np.float32)
     languages = ("en",)
     max_tokens = 100
 

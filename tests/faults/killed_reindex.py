@@ -40,6 +40,7 @@ class Encoder:
     photographs = True
     image_size = 12
     calibration: ClassVar[dict[str, float]] = {}
+    vocabulary = np.empty((0, 12), dtype=np.float32)
     languages = ("en",)
     max_tokens = 100
 

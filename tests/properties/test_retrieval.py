@@ -116,3 +116,37 @@ def test_confidence_is_a_probability_that_rises_with_the_score(
     assert low is not None
     assert high is not None
     assert 0 <= low <= high <= 1
+
+
+@given(
+    st.lists(st.floats(-1, 1, width=32), min_size=8, max_size=50),
+    st.floats(-1, 1),
+    st.floats(-1, 1),
+    st.floats(0, 1),
+    st.tuples(*[st.floats(-20, 20)] * 3),
+    st.floats(-20, 0),
+)
+def test_a_picture_is_no_surer_for_words_that_fit_it_better(
+    scores: list[float],
+    score: float,
+    rivals: float,
+    step: float,
+    weights: tuple[float, float, float],
+    rival: float,
+) -> None:
+    background = measure_background(np.array(scores), len(scores))
+    alone = {
+        f"text_image.{name}": value for name, value in zip(("bias", "cosine", "z"), weights, strict=True)
+    }
+    both = {**alone, **{key.replace(".", ".with_rivals."): value for key, value in alone.items()}}
+    both["text_image.with_rivals.rivals"] = rival
+
+    def sure(card: dict[str, float], rivals: float | None = None) -> float | None:
+        return confidence(score, background, pair="text_image", card=card, rivals=rivals)
+
+    few, many = sure(both, rivals), sure(both, rivals + step)
+    assert few is not None
+    assert many is not None
+    assert 0 <= many <= few <= 1
+    # Without rivals, or without weights for them, all is as it was.
+    assert sure(both) == sure(alone) == sure(alone, rivals)

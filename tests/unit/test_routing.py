@@ -12,8 +12,9 @@ from PIL import Image
 
 from babelens.collection import Collection
 from babelens.errors import CollectionError, EncoderMismatchError
+from babelens.retrieval.calibration import CONFIDENT
 from babelens.search import Route, Router
-from babelens.search.routes import read_routes
+from babelens.search.routes import read_routes, write_routes
 from babelens.storage import Catalog
 from babelens.types import EncoderFingerprint, Hit, SearchResult
 from babelens.vectors import Floats, normalize
@@ -295,7 +296,7 @@ def test_a_model_that_was_changed_since_is_not_used(catalog: Catalog, other: Rea
     changed = Reader("twin", deafness=0.0)
     changed.fingerprint = replace(other.fingerprint, revision="2")
     notes: list[str] = []
-    assert Router(catalog, 1, lambda _: changed).find("en", notes) is None
+    assert Router(catalog, 1, lambda _: changed).find("en", "red", notes) is None
     assert "another model now" in notes[0]
 
 
@@ -305,7 +306,7 @@ def test_weights_that_are_damaged_show_before_the_search(catalog: Catalog) -> No
             raise CollectionError("The weights are damaged.")
 
     notes: list[str] = []
-    assert Router(catalog, 1, lambda _: Damaged("twin", deafness=0.0)).find("en", notes) is None
+    assert Router(catalog, 1, lambda _: Damaged("twin", deafness=0.0)).find("en", "red", notes) is None
     assert "damaged" in notes[0]
 
 
@@ -319,11 +320,11 @@ def test_an_encoder_is_loaded_once_and_another_encoder_number_has_no_routes(
         return other
 
     router, notes = Router(catalog, 1, load), list[str]()
-    found = [router.find("en", notes) for _ in range(3)]
+    found = [router.find("en", "red", notes) for _ in range(3)]
     assert all(routed is not None and routed.encoder is other for routed in found)
     assert len(loaded) == 1
-    assert router.find(None, notes) is router.find("de", notes) is None
-    assert Router(catalog, 2, load).find("en", notes) is None
+    assert router.find("de", "rot", notes) is None
+    assert Router(catalog, 2, load).find("en", "red", notes) is None
     assert read_routes(catalog, 2) == {}
     assert notes == []
 
@@ -396,6 +397,24 @@ def test_the_other_tower_is_judged_by_its_own_card_and_trust(collection: Collect
     other.calibration = {"text_image.bias": 60.0}  # sure of everything
     (route,) = collection.tune_routing(other).routes
     assert 0.5 < route.trust < 1
+    assert min(said_of_pictures(collection)) == pytest.approx(1.0)
+    # One that hardly knows the collection is sure of nothing there, whatever its card says.
+    with Catalog.open(collection.path) as catalog:
+        (number,) = catalog.encoders()
+        write_routes(catalog, number, [replace(route, trust=0.2)])
+    assert max(said_of_pictures(collection)) < CONFIDENT
+
+
+def said_of_pictures(collection: Collection) -> list[float]:
     result = collection.search("colour 250 10 10", language="en", mode="vector")
-    said = [why.confidence for hit in result.hits for why in hit.why if why.ranking == "image"]
-    assert said == pytest.approx([route.trust] * len(said))
+    return [why.confidence or 0.0 for hit in result.hits for why in hit.why if why.ranking == "image"]
+
+
+def test_words_that_are_clearly_in_a_language_take_its_route(catalog: Catalog, other: Reader) -> None:
+    router, notes = Router(catalog, 1, lambda _: other), list[str]()
+    assert router.find(None, "the red one on the table", notes) is not None
+    assert notes == ["The words were taken for English; --lang says otherwise."]
+    assert router.find(None, "das rote Ding auf dem Tisch", notes) is None
+    assert router.find(None, "ok", notes) is None
+    assert router.find("de", "the red one on the table", notes) is None
+    assert len(notes) == 1

@@ -35,6 +35,7 @@ COMMANDS: Final[dict[str, str]] = {
     "similar": "search:similar",
     "caption": "describe:caption",
     "translate": "describe:translate",
+    "ocr": "ocr:ocr",
     "info": "manage:info",
     "verify": "manage:verify",
     "remove": "manage:remove",

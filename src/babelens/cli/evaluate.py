@@ -5,7 +5,7 @@ from __future__ import annotations
 import click
 
 from .describe import LANGUAGES
-from .options import command, json_option, model_option
+from .options import LANGUAGE, command, json_option, model_option
 
 
 @command("evaluate")
@@ -21,6 +21,12 @@ from .options import command, json_option, model_option
     help="The folder for the report.")  # fmt: skip
 @click.option("--images", metavar="DIR", multiple=True, type=click.Path(exists=True, file_okay=False),
     help="Where the listed pictures are, if not beside the file.")  # fmt: skip
+@click.option(
+    "--caption-language",
+    metavar="TAG",
+    type=LANGUAGE,
+    help="The language of captions that do not say theirs.",
+)
 @click.option("--exact", is_flag=True, help="The encoder alone: no index, no confidence.")
 @click.option("--sample", metavar="N", type=click.IntRange(min=2), help="Measure on N pictures drawn by lot.")
 @click.option("--seed", type=int, default=0, show_default=True, help="For samples, intervals and halves.")
@@ -33,6 +39,7 @@ def evaluate(
     languages: tuple[str, ...] | None,
     out: str,
     images: tuple[str, ...],
+    caption_language: str | None,
     exact: bool,
     sample: int | None,
     seed: int,
@@ -50,6 +57,7 @@ def evaluate(
     Examples:
       babelens evaluate
       babelens evaluate flickr8k/test.jsonl --model clip-multilingual --out clip
+      babelens evaluate captions_val2017.json --images val2017 --caption-language en
       babelens evaluate test.jsonl --compare clip-b32 siglip2-b32
       babelens evaluate holiday --languages en,de
     """
@@ -75,6 +83,7 @@ def evaluate(
                     model=name,
                     languages=languages,
                     images=images,
+                    caption_language=caption_language,
                     exact_only=exact,
                     sample=sample,
                     seed=seed,

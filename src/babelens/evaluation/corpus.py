@@ -94,8 +94,8 @@ def build_corpus(
         raise DatasetError(
             f"There is nothing to measure: {len(items)} pictures, captions in "
             f"{', '.join(by_language) or 'no language'}.",
-            hint="Evaluation needs two pictures or more and captions that people wrote: "
-            "babelens index PICTURES --captions FILE",
+            hint="It takes two pictures or more, and captions that people wrote, in a known language: where a file "
+            "does not say which, name it with --caption-language.",
         )
     shows = None if labels is None else [labels[PurePath(item.source.path).name] for item in items]
     captions = {
@@ -105,7 +105,8 @@ def build_corpus(
         if len(written.pictures) < len(items):
             without = len(items) - len(written.pictures)
             notes.append(
-                f"{without:,} of {len(items):,} pictures have no caption in {tag}; they can be found all the same."
+                f"{without:,} of {len(items):,} pictures {'has' if without == 1 else 'have'} no caption in {tag}, but "
+                "can be found all the same."
             )
     return Corpus(items, embeddings.pictures[chosen], rows, captions, tuple(notes))
 

@@ -80,6 +80,7 @@ def evaluate(
     model: str | Path | Encoder | None = None,
     languages: Sequence[str] | None = None,
     images: Sequence[str | Path] = (),
+    caption_language: str | None = None,
     exact_only: bool = False,
     sample: int | None = None,
     seed: int = 0,
@@ -90,8 +91,8 @@ def evaluate(
     ``source`` is a file that lists pictures and captions, a collection, or ``"gallery"``, the bundled one. A data set
     is encoded into ``out/work``, where a run that was stopped goes on. ``model`` is as for ``Collection.open``;
     the gallery without one is measured with ``mini``. ``languages`` are those to ask in, by default all that there
-    are captions in. ``exact_only`` leaves the index and the confidence alone. Nothing else is written: see
-    :func:`~babelens.evaluation.report.write_report`.
+    are captions in; ``caption_language`` is that of captions that do not say theirs. ``exact_only`` leaves the index
+    and the confidence alone. Nothing else is written: see :func:`~babelens.evaluation.report.write_report`.
 
     Raises :class:`DatasetError` when there is nothing to measure, and what opening a collection and adding to it do.
     """
@@ -100,7 +101,14 @@ def evaluate(
     if sample is not None and sample < 2:
         raise InvalidQueryError(f"A sample of {sample} pictures says nothing.", hint="Take two or more.")
     with open_subject(
-        source, Path(out) / "work", model=model, images=images, sample=sample, seed=seed, progress=progress
+        source,
+        Path(out) / "work",
+        model=model,
+        images=images,
+        caption_language=caption_language,
+        sample=sample,
+        seed=seed,
+        progress=progress,
     ) as subject:
         corpus = build_corpus(subject.collection.embeddings(), languages=tags, labels=subject.labels)
         exact = retrieval.rank_exactly(corpus, progress=progress)

@@ -246,8 +246,15 @@ def training_curves(log: Sequence[Mapping[str, Any]]) -> Figure:
     panels[0, 1].set_ylim(bottom=0)
     panels[0, 1].ticklabel_format(axis="y", style="sci", scilimits=(-2, 2))
     languages = in_order(tag for entry in log for tag in entry["recall"])
-    for axes, measure in zip(panels[1], ("text_to_image_1", "image_to_text_1"), strict=True):
+    measures = ("text_to_image_1", "image_to_text_1")
+    # A model that finds one picture in twenty would be a line on the floor of a full axis; this one still starts at 0.
+    highest = max(
+        row[f"{name}_high"] for entry in log for row in entry["recall"].values() for name in measures
+    )
+    top = next((top for top in (0.1, 0.15, 0.25, 0.5) if highest <= top), 1.02)
+    for axes, measure in zip(panels[1], measures, strict=True):
         _validation(axes, log, measure, languages)
+        axes.set_ylim(0, top)
     for axes in panels[1]:
         axes.set_xlabel("steps")
     sizes = [(entry["step"], entry["size"]) for entry in log if "size" in entry]
@@ -322,8 +329,9 @@ def _losses(axes: Axes, log: Sequence[Mapping[str, Any]]) -> None:
             markevery=max(1, len(log) // 6), linewidth=1.1, linestyle="--" if again else "-", label=_words(name),
         )  # fmt: skip
     axes.set_title("Training loss")
-    axes.set_ylim(bottom=0)
-    axes.legend(fontsize=7, ncols=2, frameon=True, framealpha=0.85, edgecolor="none")
+    # Losses fall, but some hardly do: room above them for the legend.
+    axes.set_ylim(0, 1.35 * axes.get_ylim()[1])
+    axes.legend(loc="upper right", fontsize=7, ncols=2, frameon=True, framealpha=0.85, edgecolor="none")
 
 
 def _validation(axes: Axes, log: Sequence[Mapping[str, Any]], measure: str, languages: Sequence[str]) -> None:

@@ -43,80 +43,57 @@ def open_subject(
     *,
     model: str | Path | Encoder | None = None,
     images: Sequence[str | Path] = (),
+    caption_language: str | None = None,
     sample: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Iterator[Subject]:
     """The collection of ``source``: ``"gallery"``, a file that lists pictures with captions, or a collection.
 
-    ``images`` are folders to look for the listed pictures in; ``sample`` takes that many pictures, drawn by ``seed``.
+    ``images`` are folders to look for the listed pictures in, ``caption_language`` is that of captions that do not say
+    theirs; ``sample`` takes that many pictures, drawn by ``seed``.
     Raises :class:`DatasetError` when ``source`` is none of these or a collection comes with a model, and what
     opening and adding raise.
     """
+    labels: Labels | None = None
     if str(source) == GALLERY:
-        with _of_gallery(work, model, sample, seed, progress) as subject:
-            yield subject
+        from ..demo.bundled import load_gallery
+
+        gallery = load_gallery()
+        labels = {picture.path.name: picture.things for picture in gallery.pictures}
+        file, name, model, caption_language = (
+            gallery.captions_file,
+            "the bundled gallery",
+            model or _BUNDLED,
+            None,
+        )
     elif Path(source).is_file():
-        with _of_file(Path(source), work, model, images, sample, seed, progress) as subject:
-            yield subject
+        file = Path(source)
+        name = file.name
     elif resolve_collection_path(source).is_dir():
         if sample is not None:
             raise DatasetError(f"{source} is a collection and is measured whole, not in samples.")
         with Collection.open(source, model=model, create=False, read_only=True) as collection:
             yield Subject(str(source), collection, None, None)
+        return
     else:
         raise DatasetError(
             f"{source} is neither a file that lists pictures and captions nor a collection.",
             hint="Name a JSONL, CSV, Flickr8k or COCO file, a collection, or leave it away for the bundled gallery.",
         )
-
-
-@contextmanager
-def _of_gallery(
-    work: Path, model: str | Path | Encoder | None, sample: int | None, seed: int, progress: Progress | None
-) -> Iterator[Subject]:
-    from ..demo.bundled import load_gallery
-
-    gallery = load_gallery()
-    labels = {picture.path.name: picture.things for picture in gallery.pictures}
-    with _made(gallery.captions_file, work, model or _BUNDLED, [], sample, seed, progress) as (made, report):
-        yield Subject("the bundled gallery", made, labels, report)
-
-
-@contextmanager
-def _of_file(
-    file: Path,
-    work: Path,
-    model: str | Path | Encoder | None,
-    images: Sequence[str | Path],
-    sample: int | None,
-    seed: int,
-    progress: Progress | None,
-) -> Iterator[Subject]:
-    with _made(file, work, model, images, sample, seed, progress) as (made, report):
-        yield Subject(file.name, made, None, report)
-
-
-@contextmanager
-def _made(
-    file: Path,
-    work: Path,
-    model: str | Path | Encoder | None,
-    images: Sequence[str | Path],
-    sample: int | None,
-    seed: int,
-    progress: Progress | None,
-) -> Iterator[tuple[Collection, IngestReport]]:
-    """The collection of a captions file: one for each content of the file, encoder and sample."""
     encoder = (
         load_encoder(model or default_model()) if model is None or isinstance(model, str | Path) else model
     )
+    # One collection for each content of the file, encoder, language and sample.
     digest = hashlib.sha256(file.read_bytes())
-    digest.update(repr((str(file.absolute()), encoder.fingerprint, sample, seed if sample else 0)).encode())
+    drawn = (sample, seed) if sample else None
+    digest.update(repr((str(file.absolute()), encoder.fingerprint, caption_language, drawn)).encode())
     place = work / f"{_slug(encoder.fingerprint.name)}-{digest.hexdigest()[:12]}"
     with Collection.open(place.absolute(), model=encoder if model is None else model) as collection:
-        report = collection.add([file, *images], sample=sample, seed=seed, progress=progress)
-        yield collection, report
+        report = collection.add(
+            [file, *images], caption_language=caption_language, sample=sample, seed=seed, progress=progress
+        )
+        yield Subject(name, collection, labels, report)
 
 
 def _slug(name: str) -> str:

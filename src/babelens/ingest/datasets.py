@@ -64,7 +64,9 @@ class DataSets:
         if counts.absent:
             tally.notes.append(f"{pictures(counts.absent)} with captions are not in the collection.")
         if files and (bare := self._without_captions()):
-            tally.notes.append(f"{pictures(bare)} in the collection have no caption.")
+            tally.notes.append(
+                f"{pictures(bare)} in the collection {'has' if bare == 1 else 'have'} no caption."
+            )
 
     def _wishes(self, chunk: list[CaptionedImage], locator: Locator, counts: _Counts) -> list[Wish]:
         located = [(locator.find(row.image), row) for row in chunk]

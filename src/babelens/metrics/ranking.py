@@ -53,6 +53,12 @@ class Ranks:
         """The rank of the best relevant document. Shape: (n,)."""
         return self.ranks[self.offsets[:-1]]
 
+    @classmethod
+    def of_first(cls, first: NDArray[Any], *, corpus: int) -> Ranks:
+        """Of queries with one relevant document each, or of which only the best is known. Shape: (n,)."""
+        n = len(first)
+        return cls(first.astype(np.float64), np.arange(n + 1), corpus, np.zeros(n, dtype=np.int64))
+
     def __getitem__(self, queries: NDArray[Any] | slice) -> Ranks:
         """The ranks of some queries: a slice, a mask or their numbers."""
         chosen = np.arange(len(self))[queries]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Final
 
@@ -28,7 +28,8 @@ class TwoTowerEncoder:
 
     Each tower is loaded when it is first used, so a search by words never pays for the image tower. ``why`` says how
     this runtime was chosen, where there was a choice. ``preprocess`` stands in the fingerprint for how input is
-    prepared, where several sources of the same model describe that in other words.
+    prepared, where several sources of the same model describe that in other words. ``vocabulary`` reads the vectors of
+    common words when they are first asked for.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class TwoTowerEncoder:
         photographs: bool = True,
         calibration: Mapping[str, float] | None = None,
         preprocess: str | None = None,
+        vocabulary: Callable[[], Floats] | None = None,
         why: str | None = None,
     ) -> None:
         if image.dim != text.dim:
@@ -51,6 +53,7 @@ class TwoTowerEncoder:
         self.photographs = photographs
         self._name, self._revision, self._preprocess = name, revision, preprocess
         self._calibration = dict(calibration or {})
+        self._read_vocabulary = vocabulary
         self.why = why
         self._loading = threading.Lock()
         self._image: ImageForward | None = None
@@ -85,6 +88,7 @@ class TwoTowerEncoder:
             photographs=self.photographs,
             calibration=self._calibration,
             preprocess=self._preprocess,
+            vocabulary=self._read_vocabulary,
             why=why,
         )
 
@@ -95,6 +99,13 @@ class TwoTowerEncoder:
     @property
     def calibration(self) -> dict[str, float]:
         return dict(self._calibration)
+
+    @cached_property
+    def vocabulary(self) -> Floats:
+        """Vectors of common words, (v, dim) float32 of unit rows; (0, dim) where the encoder brings none."""
+        if self._read_vocabulary is None:
+            return np.empty((0, self.image_tower.dim), dtype=np.float32)
+        return self._read_vocabulary()
 
     @property
     def max_tokens(self) -> int:

@@ -220,6 +220,8 @@ def _describe(
         "exported_from": encoder.runtime,
         "prepared": fingerprint.preprocess,
     }
+    if len(encoder.vocabulary):
+        about["vocabulary"] = native.write_vocabulary(folder, encoder.vocabulary)
     if gate is not None:
         about["gate"] = {key: round(value, 4) for key, value in asdict(gate).items()}
     text = json.dumps(about, indent=2, ensure_ascii=False) + "\n"

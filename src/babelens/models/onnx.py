@@ -88,15 +88,25 @@ def weight_files(path: Path) -> tuple[Path, ...]:
     return (path, *outside)
 
 
-def open_session(path: Path) -> Any:
-    """An ``onnxruntime.InferenceSession``. Raises :class:`WeightsUnavailableError` that names the file."""
+def import_runtime() -> Any:
+    """The module ``onnxruntime``. Whatever else imports it must call this first."""
     # ONNX Runtime 1.31 writes a device id into the home directory and reports its use, unless this is set before
     # it is imported; its own disable_telemetry_events() comes too late. Nothing may leave the user's machine.
     os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     import onnxruntime
 
+    return onnxruntime
+
+
+def open_session(path: Path, *, arena: bool = True) -> Any:
+    """An ``onnxruntime.InferenceSession``. Raises :class:`WeightsUnavailableError` that names the file.
+
+    The ``arena`` keeps memory for the next call: good for inputs of one shape, wasteful where every one has its own.
+    """
+    onnxruntime = import_runtime()
     options = onnxruntime.SessionOptions()
     # Spinning threads make a single call a little quicker and starve the decoders that feed the next one.
+    options.enable_cpu_mem_arena = arena
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
     try:
         return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

@@ -7,6 +7,7 @@ Decoding and encoding overlap in :mod:`babelens.ingest`, so an image encoder spl
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
@@ -60,7 +61,9 @@ class Encoder(ImageEncoder, TextEncoder, Protocol):
     """Both towers in one space.
 
     ``photographs`` is False for an encoder that was not trained on photographs. ``calibration`` holds what its
-    card measured about scores (see :mod:`babelens.retrieval.calibration`); empty when nothing is known.
+    card measured about scores (see :mod:`babelens.retrieval.calibration`); empty when nothing is known. ``vocabulary``
+    are the vectors of common words, (v, dim) float32 of unit rows, for what else a picture could be called; (0, dim)
+    where the encoder brings none.
     """
 
     @property
@@ -68,3 +71,34 @@ class Encoder(ImageEncoder, TextEncoder, Protocol):
 
     @property
     def calibration(self) -> dict[str, float]: ...
+
+    @property
+    def vocabulary(self) -> Floats: ...
+
+
+@dataclass(frozen=True, slots=True)
+class OcrLine:
+    """One line of text that an engine read in a picture.
+
+    ``box`` is ``(x0, y0, x1, y1)`` in pixels of the picture from its top left, also where the text stands on its side
+    or on its head. ``confidence`` is the engine's own, in [0, 1]; see :func:`babelens.models.ocr.usable`.
+    """
+
+    text: str
+    box: tuple[int, int, int, int]
+    confidence: float
+
+
+@runtime_checkable
+class OcrEngine(Protocol):
+    """Reads the text in pictures. Engines may be shared by threads."""
+
+    @property
+    def name(self) -> str: ...
+
+    def read(self, image: Image, languages: Sequence[str] = ()) -> list[OcrLine]:
+        """The lines of a picture in reading order; none where it holds no text.
+
+        ``languages`` are tags of those that the text may be in; without them the engine finds out.
+        Raises :class:`WeightsUnavailableError` when the engine, or what it needs for a language, is not installed.
+        """

@@ -32,7 +32,7 @@ _DESCRIPTIONS: Final = re.compile(
     r"[^/]+\.(json|txt|model)|(1_Pooling|2_Dense|0_CLIPModel|visual|textual)/.+\.json"
 )
 _WEIGHTS: Final = (
-    ("encoder.json", r"[^/]+\.onnx[^/]*"),
+    ("encoder.json", r"[^/]+\.(onnx[^/]*|npy)"),
     ("onnx/vision_model.onnx", r"onnx/(vision|text)_model\.onnx[^/]*"),
     ("visual/model.onnx", r"(visual|textual)/model\.onnx[^/]*"),
     ("open_clip_model.safetensors", r"open_clip_model\.safetensors"),
@@ -298,4 +298,5 @@ def _joined(towers: Towers, name: str, folder: Path) -> TwoTowerEncoder:
         photographs=towers.photographs,
         calibration=towers.calibration,
         preprocess=towers.preprocess,
+        vocabulary=towers.vocabulary,
     )

@@ -85,7 +85,8 @@ class Towers:
     """What a folder holds, and what its files say about it. One tower alone shares the space of another model.
 
     ``revision`` is None where only the weights themselves tell one version from another (see :func:`digest`), and
-    ``preprocess`` where the towers' own keys say all about how input is prepared.
+    ``preprocess`` where the towers' own keys say all about how input is prepared. ``vocabulary`` reads the vectors of
+    common words that the folder brings, (v, dim) of unit rows.
     """
 
     image: ImageTower | None
@@ -96,6 +97,7 @@ class Towers:
     photographs: bool = True
     calibration: Mapping[str, float] = field(default_factory=dict)
     preprocess: str | None = None
+    vocabulary: Callable[[], Floats] | None = None
 
 
 _HEAD: Final = 1 << 16

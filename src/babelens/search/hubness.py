@@ -3,9 +3,9 @@
 Pictures with captions that people wrote are split in two. On the first half a setting is chosen by cross-validation
 and the bank is drawn; on the second half, which nothing was chosen on, every language is measured with the bank and
 the setting that searches will use, among all pictures of the collection and through its index. A correction counts as
-better in a language when the 95 % interval of the gain in hit_rate@1 lies above zero, a permutation test agrees
-(p < 0.05), and hit_rate@10 is not worse. Queries of unstated language are all captions together; for them it must also
-be worse in no language.
+better in a language when :func:`babelens.metrics.gate.compare` finds it earned: the 95 % interval of the gain in
+hit_rate@1 lies above zero, a permutation test agrees, and hit_rate@10 is not worse. Queries of unstated language are
+all captions together; for them it must also be worse in no language.
 
 Pictures, not captions, are split, drawn and resampled: a picture's captions are right or wrong together.
 """
@@ -21,8 +21,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import CollectionError
+from ..metrics.gate import compare
 from ..metrics.hubness import Hubness, measure_hubness
-from ..metrics.statistics import Bootstrap
+from ..metrics.ranking import Ranks
 from ..retrieval.hubness import SETTINGS, Setting, bank_scores, penalties_from
 from ..types import Progress
 from ..vectors import Floats, Ids
@@ -43,8 +44,6 @@ _CHOOSING, _MEASURING = 300, 1000
 _BATCH: Final = 256
 # Rows of documents whose scores with the bank are in memory together.
 _ROWS: Final = 8192
-
-_SIGNIFICANT: Final = 0.05
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,23 +318,28 @@ def _gains(
     before = _ranks(queries, documents, np.zeros_like(penalties))
     after = _ranks(queries, documents, penalties)
 
+    tags = [tag for tag in np.unique(queries.languages).tolist() if tag != UNSTATED]
+    corpus = len(penalties)
+
     def gain(tag: str, rows: NDArray[np.bool_], *, harmless: bool = True) -> LanguageGain:
-        bootstrap = Bootstrap(queries.pictures[rows], seed=seed)
-        first = bootstrap.difference(before[rows] <= 1, after[rows] <= 1)
-        ten = bootstrap.difference(before[rows] <= _K, after[rows] <= _K)
+        trial = compare(
+            Ranks.of_first(before[rows], corpus=corpus),
+            Ranks.of_first(after[rows], corpus=corpus),
+            queries.pictures[rows],
+            trials=len(tags),
+            seed=seed,
+        )
         return LanguageGain(
             language=tag,
-            n=int(rows.sum()),
-            pictures=bootstrap.groups,
-            hit_rate_1=float(np.mean(before[rows] <= 1)),
-            hit_rate_10=float(np.mean(before[rows] <= _K)),
-            gain_1=first,
-            gain_10=ten,
-            # Of few pictures the interval alone is too sure of itself: four of 25 that rise would do.
-            on=harmless and first.better and first.p < _SIGNIFICANT and not ten.worse,
+            n=trial.queries,
+            pictures=trial.groups,
+            hit_rate_1=trial.before["hit_rate@1"].value,
+            hit_rate_10=trial.before["hit_rate@10"].value,
+            gain_1=trial.gain["hit_rate@1"],
+            gain_10=trial.gain["hit_rate@10"],
+            on=harmless and trial.earned,
         )
 
-    tags = [tag for tag in np.unique(queries.languages).tolist() if tag != UNSTATED]
     gains = [gain(tag, queries.languages == tag) for tag in tags]
     if pooled:
         harmless = not any(one.gain_1.worse or one.gain_10.worse for one in gains)

@@ -17,6 +17,8 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from ..errors import BabelensError, EncoderMismatchError
+from ..language_detection import detect_language
+from ..languages import LANGUAGES
 from ..types import EncoderFingerprint
 
 if TYPE_CHECKING:
@@ -109,22 +111,31 @@ class Router:
         self._seen: tuple[str | None, dict[str, Route]] = (None, {})
         self._loaded: dict[EncoderFingerprint, Encoder] = {}
 
-    def find(self, language: str | None, notes: list[str]) -> Routed | None:
-        """The route of a language. None when there is none, or when its encoder is not to be had: then the
-        collection's own has to do, and ``notes`` says so."""
-        if language is None:
+    def find(self, language: str | None, words: str, notes: list[str]) -> Routed | None:
+        """The route of ``words``: of their language where that is said, else of the one that they are clearly in.
+
+        ``notes`` says what they were taken for. None when there is no route, or when its encoder is not to be had:
+        then the collection's own has to do, and ``notes`` says so.
+        """
+        routes = self._routes()
+        if not routes:
             return None
-        route = self._routes().get(language)
+        tag = language or detect_language(words)
+        route = routes.get(tag) if tag else None
         if route is None:
             return None
         try:
-            return Routed(route, self._encoder_of(route))
+            routed = Routed(route, self._encoder_of(route))
         except BabelensError as error:
             notes.append(
                 f"Fallback: the collection's own text tower ranks the pictures for {language!r}, where {route.model} "
                 f"is set. {error.message}" + (f" {error.hint}" if error.hint else "")
             )
             return None
+        if language is None:
+            name = LANGUAGES[route.language].name
+            notes.append(f"The words were taken for {name}; --lang says otherwise.")
+        return routed
 
     def _routes(self) -> dict[str, Route]:
         """Asked of the catalog each time, which costs microseconds: another process may have changed them."""

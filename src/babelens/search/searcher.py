@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final, Literal
 import numpy as np
 
 from ..errors import InvalidQueryError, UnknownItemError
-from ..retrieval.calibration import CONFIDENT, Pair, confidence, measure_background
+from ..retrieval.calibration import CONFIDENT
 from ..retrieval.filters import parse_filter
 from ..retrieval.fusion import reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
@@ -39,6 +39,7 @@ from ..types import (
 )
 from ..vectors import Floats, Ids, normalize
 from .correction import PictureCorrection, candidates
+from .judging import Judge, Judging, Place, pair_of
 from .routes import Routed, Router
 from .trust import Trust
 from .upkeep import FreshIndex
@@ -57,16 +58,10 @@ _FLOOR: Final = 0.1
 _MAX_TEXTS_PER_ITEM: Final = 8
 # Below this trust, the pictures say nothing about words.
 _BLIND: Final = 0.1
+# From this trust on, a ranking may be as sure as its scores are. Trust is no probability: captions that fit many
+# pictures halve it for an encoder that sees well, while one that is blind to a collection has hardly any.
+_SEEING: Final = 0.5
 _PHOTO_FORMATS: Final = ("jpeg", "heif", "heic", "mpo")
-
-
-@dataclass(frozen=True, slots=True)
-class _Place:
-    """An item in a ranking; ``text_row`` is the text that brought it there."""
-
-    item_id: str
-    score: float
-    text_row: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,18 +69,18 @@ class _Ranking:
     """Items best first, each once. ``judge`` gives the probability that a place in it is a match."""
 
     name: RankingName
-    places: list[_Place]
+    places: list[Place]
     trust: float
-    judge: Callable[[_Place], float | None]
+    judge: Judge
 
-    def confidence(self, place: _Place) -> float | None:
-        """The probability that a place is a match, as far as the ranking is trusted."""
-        value = self.judge(place)
-        return None if value is None else value * self.trust
+    def confidences(self, places: Sequence[Place]) -> list[float | None]:
+        """The probability that each place is a match, less where the ranking hardly knows the collection."""
+        sight = min(1.0, max(0.0, self.trust - _BLIND) / (_SEEING - _BLIND))
+        return [None if value is None else value * sight for value in self.judge(places)]
 
     @property
     def weight(self) -> float:
-        best = self.judge(self.places[0]) if self.places else None
+        best = self.judge(self.places[:1])[0] if self.places else None
         return self.trust * (_FLOOR + (1 - _FLOOR) * (1.0 if best is None else best))
 
 
@@ -113,6 +108,7 @@ class Searcher:
         self.texts = FreshIndex(catalog, encoder_number, dim, "text", metric=metric)
         self._load = load
         self._router = router
+        self._judging = Judging(catalog, self.images, self.texts, load)
         self._trust = Trust(catalog, encoder_number, self.images, self.texts)
         self._correction = PictureCorrection(catalog, encoder_number)
         self._told: set[str] = set()
@@ -175,14 +171,15 @@ class Searcher:
         ]
         found = self._catalog.items_by_seq([seq for seq, _ in pairs])
         clock.lap("fetch")
-        judge = self._image_judge(query, target, routed)
-        hits: list[Hit] = []
-        for seq, score in pairs:
-            known = found.get(seq)  # gone when another process removed it this very moment
-            if known is None or known.item.id == without or len(hits) == query.k:
-                continue
-            rank, said = len(hits) + 1, judge(_Place(known.item.id, score))
-            hits.append(Hit(known.item, rank, score, (Reason("image", rank, score, confidence=said),)))
+        judge = self._judging.pictures(query, target, routed.encoder if routed else None)
+        # Not there when another process removed it this very moment.
+        shown = [(found[seq].item, seq, score) for seq, score in pairs if seq in found]
+        shown = [row for row in shown if row[0].id != without][: query.k]
+        judged = judge([Place(item.id, score, seq=seq) for item, seq, score in shown])
+        hits = [
+            Hit(item, rank, score, (Reason("image", rank, score, confidence=said),))
+            for rank, ((item, _, score), said) in enumerate(zip(shown, judged, strict=True), start=1)
+        ]
         best = hits[0].why[0].confidence if hits else None
         clock.lap("judge")
         return SearchResult(query, tuple(hits), best is not None and best >= CONFIDENT, best)
@@ -203,10 +200,11 @@ class Searcher:
             by_words = meaning is not None and routed is None
             places = self._image_places(query, target, where, depth, by_words=by_words)
             trust = 1.0 if meaning is None else routed.route.trust if routed else self._trust.image
-            rankings.append(_Ranking("image", places, trust, self._image_judge(query, target, routed)))
+            judge = self._judging.pictures(query, target, routed.encoder if routed else None)
+            rankings.append(_Ranking("image", places, trust, judge))
         if meaning is not None and query.mode != "image" and len(self.texts):
             places = self._caption_places(meaning, where, depth)
-            rankings.append(_Ranking("caption", places, self._trust.caption, self._caption_judge(meaning)))
+            rankings.append(_Ranking("caption", places, self._trust.caption, self._judging.captions(meaning)))
         if words:
             rankings.append(self._words_ranking(query, words, where, depth))
         return rankings
@@ -224,7 +222,7 @@ class Searcher:
             [ranking.weight for ranking in rankings],
         )
         chosen = [item_id for item_id, _ in order if item_id != without][: query.k]
-        places: dict[RankingName, dict[str, tuple[int, _Place]]] = {
+        places: dict[RankingName, dict[str, tuple[int, Place]]] = {
             ranking.name: {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
             for ranking in rankings
         }
@@ -238,17 +236,17 @@ class Searcher:
         }
         texts = self._catalog.texts_by_row([row for row in rows if row is not None])
         cosines = self._cosines(target, chosen, places)
-        hits: list[Hit] = []
-        for item_id in chosen:
-            if item_id not in items:
-                continue
-            why = []
-            for ranking in rankings:
-                if item_id in places[ranking.name]:
-                    rank, place = places[ranking.name][item_id]
-                    text = None if place.text_row is None else texts.get(place.text_row)
-                    why.append(Reason(ranking.name, rank, place.score, text, ranking.confidence(place)))
-            hits.append(Hit(items[item_id], len(hits) + 1, cosines.get(item_id), tuple(why)))
+        why: dict[str, list[Reason]] = {item_id: [] for item_id in chosen if item_id in items}
+        for ranking in rankings:
+            shown = [places[ranking.name][item_id] for item_id in why if item_id in places[ranking.name]]
+            judged = ranking.confidences([place for _, place in shown])
+            for (rank, place), said_of in zip(shown, judged, strict=True):
+                text = None if place.text_row is None else texts.get(place.text_row)
+                why[place.item_id].append(Reason(ranking.name, rank, place.score, text, said_of))
+        hits = [
+            Hit(items[item_id], rank, cosines.get(item_id), tuple(reasons))
+            for rank, (item_id, reasons) in enumerate(why.items(), start=1)
+        ]
         clock.lap("fetch")
         said = [reason.confidence for reason in hits[0].why if reason.confidence is not None] if hits else []
         best = max(said, default=None)
@@ -259,7 +257,7 @@ class Searcher:
         self,
         target: Floats | None,
         chosen: list[str],
-        places: Mapping[RankingName, Mapping[str, tuple[int, _Place]]],
+        places: Mapping[RankingName, Mapping[str, tuple[int, Place]]],
     ) -> dict[str, float]:
         """The cosine of the query with each item: its picture's, or its best text's when it has no picture."""
         if target is None:
@@ -276,9 +274,9 @@ class Searcher:
 
     def _image_places(
         self, query: Query, target: Floats, where: Filter | None, depth: int, *, by_words: bool
-    ) -> list[_Place]:
+    ) -> list[Place]:
         allowed = None if where is None else self._allowed("image", where)
-        by_words = by_words and _pair_of(query) == "text_image"
+        by_words = by_words and pair_of(query) == "text_image"
         correction = self._correction.active(query.language) if by_words else None
         index = self.images.current()
         if correction is None:
@@ -286,22 +284,22 @@ class Searcher:
         found = index.search(target[None], max(depth, candidates(query.k)), allowed)
         return self._places(*correction.reorder(*found, depth))
 
-    def _caption_places(self, meaning: Floats, where: Filter | None, depth: int) -> list[_Place]:
+    def _caption_places(self, meaning: Floats, where: Filter | None, depth: int) -> list[Place]:
         index = self.texts.current()
         allowed = None if where is None else self._allowed("text", where)
         per_item = min(_MAX_TEXTS_PER_ITEM, 1 + len(index) // max(1, len(self.images)))
         scores, seqs = index.search(meaning[None], depth * per_item, allowed)
         return self._places(scores, seqs)[:depth]
 
-    def _places(self, scores: Floats, seqs: Ids) -> list[_Place]:
+    def _places(self, scores: Floats, seqs: Ids) -> list[Place]:
         """One place for each item, where its best vector stands."""
         found = seqs[0] >= 0
         owners = self._catalog.owners(seqs[0][found].tolist())
-        best: dict[str, _Place] = {}
+        best: dict[str, Place] = {}
         for seq, score in zip(seqs[0][found].tolist(), scores[0][found].tolist(), strict=True):
             owner = owners.get(seq)
             if owner is not None and owner.item_id not in best:
-                best[owner.item_id] = _Place(owner.item_id, score, owner.text_row)
+                best[owner.item_id] = Place(owner.item_id, score, owner.text_row, seq)
         return list(best.values())
 
     def _words_ranking(self, query: Query, words: str, where: Filter | None, depth: int) -> _Ranking:
@@ -314,33 +312,15 @@ class Searcher:
         coverage = Coverage(self._catalog, words)
         if unwanted:
             hits = [hit for hit in hits if not any(coverage.holds_all(hit, text) for text in unwanted)]
-        places = [_Place(hit.item_id, hit.score, hit.text_row) for hit in hits]
-        return _Ranking("words", places, 1.0, lambda place: coverage.of(place.item_id, place.text_row))
+        places = [Place(hit.item_id, hit.score, hit.text_row) for hit in hits]
+
+        def judge(places: Sequence[Place]) -> list[float | None]:
+            return [coverage.of(place.item_id, place.text_row) for place in places]
+
+        return _Ranking("words", places, 1.0, judge)
 
     def _allowed(self, modality: Literal["image", "text"], where: Filter) -> Ids:
         return self._catalog.matching_seqs(where, self.encoder_number, modality)
-
-    # -- judging -------------------------------------------------------------------------------------------
-
-    def _image_judge(
-        self, query: Query, target: Floats, routed: Routed | None
-    ) -> Callable[[_Place], float | None]:
-        pair = _pair_of(query)
-        return self._judge(self.images, target, pair or "image_image", known=pair is not None, routed=routed)
-
-    def _caption_judge(self, meaning: Floats) -> Callable[[_Place], float | None]:
-        return self._judge(self.texts, meaning, "text_text", known=True)
-
-    def _judge(
-        self, index: FreshIndex, vector: Floats, pair: Pair, *, known: bool, routed: Routed | None = None
-    ) -> Callable[[_Place], float | None]:
-        sample = index.background()
-        # Not through BLAS: its threads cost more than they save on so few rows, and stall on a busy machine.
-        background = measure_background(np.einsum("ij,j->i", sample, vector), index.searched)
-        card: Mapping[str, float] = {}
-        if known and pair != "image_image":
-            card = (routed.encoder if routed else self._load()).calibration
-        return lambda place: confidence(place.score, background, pair=pair, card=card)
 
     # -- query vectors -------------------------------------------------------------------------------------
 
@@ -348,7 +328,7 @@ class Searcher:
         """The other text tower that the words of a query reach the pictures through, if there is one."""
         if self._router is None or query.mode == "text" or all(term.text is None for term in query.terms):
             return None
-        return self._router.find(query.language, notes)
+        return self._router.find(query.language, words_of(query), notes)
 
     def _query_vectors(
         self, query: Query, vector: Floats | None, routed: Routed | None, notes: list[str]
@@ -505,11 +485,3 @@ def _filter_of(query: Query) -> Filter | None:
     parts: list[Filter] = [parse_filter(query.where)] if query.where else []
     parts += [Comparison("kind", "in", query.kinds)] if query.kinds else []
     return None if not parts else parts[0] if len(parts) == 1 else And(tuple(parts))
-
-
-def _pair_of(query: Query) -> Pair | None:
-    """What a query of one modality compares pictures with; None for mixtures, which no card measured."""
-    texts = [term.text is not None for term in query.terms if term.weight > 0]
-    if any(term.weight < 0 for term in query.terms) or not texts:
-        return None
-    return "text_image" if all(texts) else None if any(texts) else "image_image"

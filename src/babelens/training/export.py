@@ -25,6 +25,7 @@ try:
 except ImportError as error:
     raise MissingExtraError(error.name or "onnx", "torch") from error
 
+from babelens.models.layouts.native import write_vocabulary
 from babelens.models.onnx import open_session
 from babelens.models.onnx_export import quantise_weights, to_onnx
 
@@ -51,7 +52,8 @@ class _ServedText(nn.Module):
 
 
 def export_encoder(trainer: Trainer[Any, Any], out: Path | str, *, weights: str | None = None) -> Path:
-    """Write ``encoder.json``, ``image.onnx`` and ``text.onnx`` of the weights to ship to `out`.
+    """Write ``encoder.json``, ``image.onnx`` and ``text.onnx`` of the weights to ship to `out`, and ``vocabulary.npy``
+    where the training data name common words.
 
     `weights` is "int8" or "float32"; without it the recipe decides. The graphs are run once and compared with torch.
 
@@ -116,6 +118,9 @@ def export_encoder(trainer: Trainer[Any, Any], out: Path | str, *, weights: str 
         "weights": weights,
         "license": recipe.export.license,
     }
+    words = trainer.vocabulary()
+    if words is not None:
+        config["vocabulary"] = write_vocabulary(out, words)
     if recipe.export.remark:
         config["remark"] = recipe.export.remark
         (out / "README.md").write_text(_card(config), encoding="utf-8")

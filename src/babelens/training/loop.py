@@ -19,6 +19,9 @@ from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import Any, Generic, Protocol, TypeVar
 
+import numpy as np
+import numpy.typing as npt
+
 from babelens.errors import MissingExtraError, TrainingError
 
 try:
@@ -120,6 +123,10 @@ class Trainer(ABC, Generic[R, M]):
     @abstractmethod
     def calibration(self) -> dict[str, Any]:
         """What scores of the shipped weights mean, for ``encoder.json``."""
+
+    def vocabulary(self) -> npt.NDArray[np.float32] | None:
+        """Vectors of common words to bring along, (v, dim), rows of unit length; None where the data name none."""
+        return None
 
     @property
     def left_out(self) -> tuple[LeftOut, ...]:

@@ -9,7 +9,7 @@ import copy
 import json
 import math
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -260,12 +260,17 @@ def _captions(
 
 @contextmanager
 def _bar(shown: bool) -> Iterator[Progress]:
+    """A bar that appears with the first report: there is none when everything is in the cache."""
     from tqdm import tqdm
 
-    with tqdm(desc="decode", unit="img", disable=not shown, mininterval=1.0) as bar:
+    with ExitStack() as stack:
+        bars: list[Any] = []
 
-        def report(done: int, total: int | None = None, note: str = "") -> None:  # noqa: ARG001
-            bar.total = total
-            bar.update(done - bar.n)
+        def report(done: int, total: int | None = None, note: str = "") -> None:
+            if not bars:
+                bar = tqdm(total=total, desc="decode", unit="img", disable=not shown, mininterval=1.0)
+                bars.append(stack.enter_context(bar))
+            bars[0].update(done - bars[0].n)
+            bars[0].set_postfix_str(note, refresh=False)
 
         yield report

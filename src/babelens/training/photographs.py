@@ -149,9 +149,9 @@ def refuse_leaks(train: Iterable[Photograph], validation: Iterable[Photograph]) 
     shared = [(known[p.digest], p.file) for p in validation if p.digest in known]
     if shared:
         first, second = shared[0]
-        more = f" and {len(shared) - 1} more" if len(shared) > 1 else ""
+        more = f"; so it is with {len(shared) - 1:,} more" if len(shared) > 1 else ""
         raise DatasetError(
-            f"{second} is validated with, and {first}, trained on, is the same picture{more}.",
+            f"{second}, which is to be validated with, is the same picture as {first}, which is trained on{more}.",
             hint="Split the data by picture: babelens dataset split",
         )
 
@@ -207,7 +207,7 @@ def _cached(
         name.update(picture.digest.encode())
     folder = cache_folder() / "training"
     file, notes = (folder / f"{name.hexdigest()[:32]}.{end}" for end in ("npy", "json"))
-    if notes.exists():  # it is written last
+    if notes.exists() and file.exists():  # the notes are written last
         reasons = json.loads(notes.read_text(encoding="utf-8"))
         return np.load(file, mmap_mode="r"), {int(row): reason for row, reason in reasons.items()}
     folder.mkdir(parents=True, exist_ok=True)

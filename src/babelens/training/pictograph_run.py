@@ -21,7 +21,7 @@ from babelens.errors import TrainingError
 
 from . import losses
 from .augment import CALM, ROUGH, WIDE, Variety
-from .calibrate import calibrate_pictographs
+from .calibrate import SCENES, Drawn, calibrate_pictographs, common_words
 from .data import Batch, CaptionWriter, Pictographs, draw_batch, draw_captions, draw_scenes
 from .loop import Trainer, autocast, learning_rate
 from .recipe import PictographRecipe
@@ -251,4 +251,28 @@ class PictographTrainer(Trainer[PictographRecipe, Recall]):
         return f"text to image R@1 {mean:.1%} ({self.validation_style})"
 
     def calibration(self) -> dict[str, Any]:
-        return calibrate_pictographs(self)
+        style = self.validation_style
+        plain, names = self.vectors(style)
+        scenes, captions, sets = self.scene_vectors(style, SCENES)
+        return calibrate_pictographs(
+            Drawn(
+                style=style,
+                unseen=style in self.recipe.data.held_out,
+                concepts=self.full.concepts,
+                which=np.flatnonzero(self.full.drawn[style]),
+                plain=plain,
+                changed=self.vectors(style, redrawn=WIDE)[0],
+                names=names,
+                scenes=scenes,
+                scene_captions=captions,
+                scene_sets=sets,
+                vocabulary=self.vocabulary(),
+            )
+        )
+
+    @torch.no_grad()
+    def vocabulary(self) -> Matrix:
+        ids, mask = self.tokenizer(common_words(self.full.concepts, self.recipe.data.languages))
+        words = torch.from_numpy(ids).to(self.device), torch.from_numpy(mask).to(self.device)
+        rows: Matrix = self.average.text(*words).cpu().numpy()
+        return rows

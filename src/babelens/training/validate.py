@@ -87,18 +87,17 @@ class PhotographRecall:
         )
 
     def to_dict(self) -> dict[str, Any]:
-        def way(estimates: dict[int, Estimate]) -> dict[str, Any]:
-            return {
-                f"hit_rate@{k}": {key: _rounded(v) for key, v in asdict(e).items()}
-                for k, e in estimates.items()
-            }
-
-        return {
-            "pictures": self.pictures,
-            "captions": self.captions,
-            "text_to_image": way(self.text_to_image),
-            "image_to_text": way(self.image_to_text),
-        }
+        values: dict[str, Any] = {"n": self.pictures, "captions": self.captions}
+        for name, way in (("text_to_image", self.text_to_image), ("image_to_text", self.image_to_text)):
+            values[f"{name}_queries"] = way[CUTS[0]].n
+            for k, estimate in way.items():
+                values[f"{name}_{k}"] = round(estimate.value, 4)
+                values[f"{name}_{k}_low"], values[f"{name}_{k}_high"] = (
+                    round(bound, 4) for bound in (estimate.low, estimate.high)
+                )
+                if estimate.chance is not None:
+                    values[f"{name}_{k}_chance"] = round(estimate.chance, 4)
+        return values
 
     def to_row(self) -> dict[str, str]:
         """The same for people, by column."""
@@ -110,10 +109,6 @@ class PhotographRecall:
 
 def _percent(value: float, low: float, high: float) -> str:
     return f"{value:.1%} ({low * 100:.1f}–{high * 100:.1f})"
-
-
-def _rounded(value: float | None) -> float | None:
-    return round(value, 4) if isinstance(value, float) else value
 
 
 def photograph_recall(images: Matrix, texts: Matrix, owners: npt.NDArray[np.int64]) -> PhotographRecall:

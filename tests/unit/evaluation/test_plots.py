@@ -144,6 +144,17 @@ def test_training_curves_show_loss_and_recall_of_every_language() -> None:
     assert "n = 1,556" in words(figure)
 
 
+def test_training_curves_of_a_weak_model_are_not_a_line_on_the_floor() -> None:
+    row = {"n": 50} | {
+        f"{way}_1{end}": value
+        for way in ("text_to_image", "image_to_text")
+        for end, value in (("", 0.04), ("_low", 0.03), ("_high", 0.06))
+    }
+    log = [{"step": step, "train": {}, "recall": {"en": row}} for step in (0, 10)]
+    for axes in plots.training_curves(log).axes[2:]:
+        assert axes.get_ylim() == (0.0, 0.1)
+
+
 def test_an_unfinished_or_repeated_log_is_read(tmp_path: Path) -> None:
     whole = (LOGS / "mini.jsonl").read_text("utf-8").splitlines()
     log = tmp_path / "log.jsonl"

@@ -32,6 +32,7 @@ class Mini:
         self.image_size, self.languages = self._inner.image_size, self._inner.languages
         self.max_tokens, self.photographs = self._inner.max_tokens, False
         self.calibration: dict[str, float] = {}
+        self.vocabulary = np.empty((0, 256), dtype=np.float32)
 
     def prepare(self, image: Image.Image) -> NDArray[np.uint8]:
         return self._inner.prepare(image)

@@ -13,7 +13,9 @@ from babelens.retrieval.calibration import (
     coverage,
     expected_maximum,
     fit_confidence,
+    knows_rivals,
     measure_background,
+    rivals,
     trust,
 )
 
@@ -127,3 +129,70 @@ def test_a_fitted_card_tells_matches_from_luck() -> None:
         assert (confidence(0.4, background, pair="text_image", card=card) or 0) > CONFIDENT
     with pytest.raises(ValueError, match="fitting needs"):
         fit_confidence(scores, np.zeros_like(matches), pair="text_image")
+
+
+def test_rivals_are_the_mean_of_the_three_best_words() -> None:
+    words = np.eye(5)
+    pictures = np.array([[0.1, 0.5, 0.3, 0.2, 0.0], [0.9, 0.0, 0.0, 0.3, 0.0]])
+    assert rivals(pictures, words) == pytest.approx([1.0 / 3, 0.4])
+    assert rivals(pictures, words[:2]) == pytest.approx([0.3, 0.45])
+
+
+def test_confidence_with_rivals_is_the_second_formula_written_out() -> None:
+    background = Background(median=0.2, spread=0.05, count=100, size=100)
+    z = (0.5 - 0.2) / 0.05 - expected_maximum(100)
+    card = {"text_image.bias": -1.0, "text_image.cosine": 3.0, "text_image.z": 0.5}
+    second = {"bias": 2.0, "cosine": 4.0, "z": 0.25, "rivals": -8.0}
+    both = card | {f"text_image.with_rivals.{name}": value for name, value in second.items()}
+    alone = 1 / (1 + math.exp(-(-1.0 + 3.0 * 0.5 + 0.5 * z)))
+    with_rivals = 1 / (1 + math.exp(-(2.0 + 4.0 * 0.5 + 0.25 * z - 8.0 * 0.6)))
+    assert confidence(0.5, background, pair="text_image", card=both, rivals=0.6) == pytest.approx(with_rivals)
+    assert confidence(0.5, background, pair="text_image", card=both) == pytest.approx(alone)
+    assert confidence(0.5, background, pair="text_image", card=card, rivals=0.6) == pytest.approx(alone)
+    assert knows_rivals(both, "text_image")
+    assert not knows_rivals(card, "text_image")
+    assert not knows_rivals(both, "text_text")
+
+
+def test_fitting_finds_that_rivals_tell_matches_from_lookalikes() -> None:
+    """Planted: pictures differ in how near they are to all words. Only how much nearer the query is tells a match."""
+    random = np.random.default_rng(3)
+    n = 200
+    near = random.uniform(0.2, 0.6, n)
+    scores = near + random.normal(-0.1, 0.02, (n, n))
+    matches = np.eye(n, dtype=bool)
+    scores[matches] += 0.15
+    card = fit_confidence(scores, matches, pair="text_image", rivals=near)
+    assert card["text_image.with_rivals.rivals"] < 0 < card["text_image.with_rivals.cosine"]
+    right = {True: 0, False: 0}
+    for known in (True, False):
+        for query in range(n):
+            background = measure_background(scores[query], n)
+            for best, present in (
+                (query, True),
+                (int(np.argmax(np.where(matches[query], -1, scores[query]))), False),
+            ):
+                value = confidence(
+                    float(scores[query, best]), background, pair="text_image", card=card,
+                    rivals=float(near[best]) if known else None,
+                )  # fmt: skip
+                right[known] += ((value or 0) >= CONFIDENT) == present
+    assert right[True] > 0.95 * 2 * n
+    assert right[True] > right[False] + 0.1 * n
+
+
+def test_wrong_first_hits_do_not_make_a_card_lenient() -> None:
+    """A gallery that holds a match which nobody can see is no reason to believe in what is found instead."""
+    random = np.random.default_rng(4)
+    n = 200
+    scores = random.normal(0.1, 0.05, (n, n))
+    matches = np.eye(n, dtype=bool)
+    seen = np.arange(n) < n // 2
+    scores[matches & seen[:, None]] = random.normal(0.4, 0.05, n // 2)
+    card = fit_confidence(scores, matches, pair="text_image")
+    alarms = 0
+    for row in random.normal(0.1, 0.05, (200, n)):
+        background = measure_background(row, n)
+        alarms += (confidence(float(row.max()), background, pair="text_image", card=card) or 0) >= CONFIDENT
+        assert (confidence(0.4, background, pair="text_image", card=card) or 0) > CONFIDENT
+    assert alarms <= 20

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import json
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from babelens.errors import TrainingError  # noqa: E402
 from babelens.models.registry import load_encoder  # noqa: E402
 from babelens.training.export import export_encoder, run_onnx  # noqa: E402
 from babelens.training.pictograph_run import PictographTrainer  # noqa: E402
+from babelens.training.recalibrate import recalibrate  # noqa: E402
 from babelens.training.recipe import load_recipe  # noqa: E402
 
 
@@ -73,3 +75,51 @@ def test_folder_describes_itself(trainer: PictographTrainer, shapes: Path, tmp_p
 def test_unknown_weights_are_refused(trainer: PictographTrainer, tmp_path: Path) -> None:
     with pytest.raises(TrainingError, match="int4"):
         export_encoder(trainer, tmp_path / "encoder", weights="int4")
+
+
+def test_an_encoder_brings_the_words_it_was_trained_on(trainer: PictographTrainer, tmp_path: Path) -> None:
+    out = export_encoder(trainer, tmp_path / "encoder", weights="float32")
+    served = load_encoder(out)
+    names = [concept.names["en"][0] for concept in trainer.full.concepts]
+    assert served.vocabulary.shape == (len(names), 16)
+    found = (served.encode_texts(names) @ served.vocabulary.T).max(axis=1)
+    assert found.min() > 0.999
+
+
+def test_fitting_anew_repeats_the_calibration_of_the_run(
+    trainer: PictographTrainer, shapes: Path, tmp_path: Path
+) -> None:
+    trainer.step = trainer.recipe.run.steps  # at the end, when pictures have their full size
+    out = export_encoder(trainer, tmp_path / "encoder", weights="float32")
+    config = json.loads((out / "encoder.json").read_text(encoding="utf-8"))
+    expected, words = config["calibration"], (out / "vocabulary.npy").read_bytes()
+    (out / "vocabulary.npy").unlink()
+    stripped = {key: value for key, value in config.items() if key != "vocabulary"}
+    stripped["calibration"] = {key: expected[key] for key in ("style", "style_seen_in_training")}
+    (out / "encoder.json").write_text(json.dumps(stripped), encoding="utf-8")
+
+    assert recalibrate(out, shapes).keys() == expected.keys()
+    again = json.loads((out / "encoder.json").read_text(encoding="utf-8"))
+    measured, before = again["calibration"].pop("measured"), expected.pop("measured")
+    assert measured["text_to_image"] == pytest.approx(before["text_to_image"], abs=0.01)
+    assert {key: value for key, value in again.items() if key != "calibration"} == {
+        key: value for key, value in config.items() if key != "calibration"
+    }
+    rows, known = np.load(out / "vocabulary.npy"), np.load(io.BytesIO(words))
+    np.testing.assert_allclose(rows, known, atol=2e-3)
+    # What was fitted is the same too, as far as the runtimes round alike.
+    for key, value in expected.items():
+        assert again["calibration"][key] == (
+            value if isinstance(value, str) else pytest.approx(value, abs=0.2)
+        )
+
+
+def test_an_encoder_of_no_drawing_style_is_not_fitted_anew(
+    trainer: PictographTrainer, shapes: Path, tmp_path: Path
+) -> None:
+    out = export_encoder(trainer, tmp_path / "encoder")
+    config = json.loads((out / "encoder.json").read_text(encoding="utf-8"))
+    del config["calibration"]["style"]
+    (out / "encoder.json").write_text(json.dumps(config), encoding="utf-8")
+    with pytest.raises(TrainingError, match="names no drawing style"):
+        recalibrate(out, shapes)

@@ -175,7 +175,7 @@ def test_what_is_trained_on_and_left_out_is_on_record(
 def test_a_leak_is_refused_before_anything_is_trained(
     photographs: Path, photograph_recipe: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(DatasetError, match=r"train-disc-red-0\.png.*same picture and 59 more"):
+    with pytest.raises(DatasetError, match=r"train-disc-red-0\.png.*same picture.*59 more"):
         train(
             photograph_recipe,
             out=tmp_path / "run",
@@ -213,3 +213,39 @@ def test_recall_counts_any_caption_of_a_picture() -> None:
     # Picture 0 ties with another's caption, and ties count against it; picture 1 has nothing near; picture 3 is right.
     assert found.image_to_text[1].value == pytest.approx(1 / 3)
     assert found.text_to_image[1].chance == pytest.approx(1 / 4)
+
+
+def test_the_command_says_what_was_found_and_what_was_left_out(
+    photographs: Path, photograph_recipe: Path, tmp_path: Path
+) -> None:
+    data, out = tmp_path / "data", tmp_path / "run"
+    shutil.copytree(photographs, data)
+    (data / "images" / "train-disc-red-1.png").write_bytes(b"not a picture")
+    command = [sys.executable, "-m", "babelens", "train", str(photograph_recipe), "--data", str(data)]
+    command += ["--out", str(out), "--set", "run.steps=2", "--set", "export.remark=for tests"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    assert "train-disc-red-1.png" in done.stdout + done.stderr
+    assert "24 pictures of val.jsonl" in done.stdout + done.stderr
+    assert "image→text R@10" in done.stdout
+    assert "for tests" in (out / "encoder" / "README.md").read_text(encoding="utf-8")
+    again = subprocess.run([*command, "--resume", "--json"], capture_output=True, text=True)
+    assert again.returncode == 0, again.stderr
+    report = json.loads(again.stdout)
+    assert report["steps"] == 2
+    assert set(report["recall"]) == {"en", "de", "ja"}
+    assert {"text_to_image_1", "text_to_image_10_low", "image_to_text_5_chance"} <= set(
+        report["recall"]["ja"]
+    )
+    assert [Path(one["where"]).name for one in report["left_out"]] == ["train-disc-red-1.png"]
+
+
+def test_the_log_can_be_drawn(photographs: Path, photograph_recipe: Path, tmp_path: Path) -> None:
+    pytest.importorskip("matplotlib")
+    from babelens.evaluation.plots import training_curves
+    from babelens.evaluation.training_log import read_training_log
+
+    train(photograph_recipe, out=tmp_path / "run", data=photographs, progress=False)
+    entries = read_training_log(tmp_path / "run" / LOG)
+    assert [entry["step"] for entry in entries] == [0, 4, 8]
+    assert len(training_curves(entries).axes) == 4

@@ -12,7 +12,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ...errors import WeightsUnavailableError
+from ...vectors import Floats, is_unit, normalize
 from .. import onnx, openvino
 from ..ngrams import NgramTokenizer
 from ..preprocess import Preprocess, Triple
@@ -20,6 +24,7 @@ from ..subwords import SubwordTokenizer
 from ..towers import ImageForward, ImageTower, TextForward, TextTower, Tokenizer, Towers
 
 CONFIG_FILE: Final = "encoder.json"
+VOCABULARY_FILE: Final = "vocabulary.npy"
 _IMAGE_BATCH: Final = 64
 _TEXT_BATCH: Final = 256
 
@@ -33,7 +38,8 @@ _TOKENIZERS: Final[dict[str, Callable[[Mapping[str, Any], Path], Tokenizer]]] = 
 @dataclass(frozen=True, slots=True)
 class EncoderConfig:
     """What ``encoder.json`` says. ``precision`` is that of the weights, ``prepared`` what the fingerprint says of the
-    input, where the model that was exported had its own words for it.
+    input, where the model that was exported had its own words for it. ``vocabulary_file`` holds vectors of common
+    words, (v, dim) float16, made by the text tower.
     """
 
     name: str
@@ -48,6 +54,7 @@ class EncoderConfig:
     precision: str = "fp32"
     runtime: str = "onnx"
     prepared: str | None = None
+    vocabulary_file: str | None = None
     calibration: dict[str, float] = field(default_factory=dict)
 
 
@@ -71,8 +78,8 @@ def read_config(folder: Path) -> EncoderConfig:
         raise WeightsUnavailableError(f"{path} cannot be read: {error.strerror}.") from error
     except (KeyError, TypeError, ValueError) as error:
         raise WeightsUnavailableError(f"{path} is not a valid encoder description: {error!r}.") from error
-    for name in (config.image_file, config.text_file):
-        if not (folder / name).is_file():
+    for name in (config.image_file, config.text_file, config.vocabulary_file):
+        if name is not None and not (folder / name).is_file():
             raise WeightsUnavailableError(f"{folder / name} is missing, though {CONFIG_FILE} names it.")
     return config
 
@@ -100,6 +107,7 @@ def _parse(raw: Mapping[str, Any]) -> EncoderConfig:
         precision=str(raw.get("weights", "fp32")),
         runtime=str(raw.get("runtime", "onnx")),
         prepared=raw.get("prepared"),
+        vocabulary_file=raw.get("vocabulary"),
         calibration={
             key: float(value)
             for key, value in raw.get("calibration", {}).items()
@@ -143,7 +151,35 @@ def read(folder: Path) -> Towers:
         photographs=config.photographs,
         calibration=config.calibration,
         preprocess=config.prepared,
+        vocabulary=None
+        if config.vocabulary_file is None
+        else partial(read_vocabulary, folder / config.vocabulary_file, config.dim),
     )
+
+
+def read_vocabulary(file: Path, dim: int) -> Floats:
+    """The vectors of common words. Shape: (v, dim) float32, rows of unit length.
+
+    Raises :class:`WeightsUnavailableError` when the file is no array of such rows.
+    """
+    try:
+        rows = np.load(file, allow_pickle=False)
+    except (OSError, EOFError, ValueError) as error:
+        raise WeightsUnavailableError(
+            f"{file} cannot be read: {error}.", hint="Fetch the model again, or export it again."
+        ) from error
+    if rows.ndim != 2 or rows.shape[1] != dim or rows.dtype.kind != "f" or not is_unit(rows):
+        raise WeightsUnavailableError(
+            f"{file} does not hold rows of {dim} numbers and unit length; its shape is {rows.shape}, of {rows.dtype}.",
+            hint="Fetch the model again, or export it again.",
+        )
+    return normalize(rows)
+
+
+def write_vocabulary(folder: Path, vectors: NDArray[Any]) -> str:
+    """Writes the vectors of common words, (v, dim), as float16. Returns the file's name, for ``encoder.json``."""
+    np.save(folder / VOCABULARY_FILE, np.asarray(vectors, dtype=np.float16), allow_pickle=False)
+    return VOCABULARY_FILE
 
 
 def _three(values: Sequence[float]) -> Triple:

@@ -1,0 +1,199 @@
+"""An answer without a model: the sentences of the evidence that say most about the question, quoted as they stand.
+
+Sentences are compared with the question by the words of the full-text search
+(:func:`babelens.storage.fulltext.analyze`) and by pairs of neighbouring words, weighted by how rare they are among the
+sentences at hand (BM25). The words that ask ("which", "how") do not count. Half as much counts what the rest of the
+passage and its headings say, and an earlier place in the ranking breaks near ties. The weights were set by hand.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Final
+
+from ..storage.fulltext import analyze
+from .phrases import Phrases, phrases, stop_words
+from .quotes import has_words, quote_spans, stands_in
+from .sentences import split_sentences
+from .types import Answer, Citation, Evidence
+
+SENTENCES: Final = 3
+
+_K1, _B = 1.2, 0.4
+_CONTEXT: Final = 0.5
+_PER_RANK: Final = 0.05
+_WORTH: Final = 0.5  # of the best score; less is left out
+_LONGEST: Final = 400  # characters of a quotation
+_SHORTEST: Final = 3  # tokens; less is a heading or a stray label
+_SOFT_BREAK: Final = re.compile(r"(?<=[;；•])\s*|(?<=[、,،:：])\s+|\s+")
+_LABEL: Final = re.compile(
+    r"[^\W\d]{1,12}[.\s]*\d+(?:[-–.]\d+)*"
+)  # of a caption that names itself: "Figure 3-2"
+_LEADERS: Final = re.compile(r"[^\n]*(?:[ \t]?[.·…]){5}[^\n]*")  # a line of a table of contents
+_HIRAGANA: Final = re.compile(r"[\u3041-\u309f]+")
+_MARKS: Final = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'), ("『", "』"))
+
+
+@dataclass(frozen=True, slots=True)
+class _Sentence:
+    source: Evidence
+    rank: int  # of the evidence, from 0
+    text: str
+    tokens: Counter[str]
+
+
+def extractive_answer(question: str, evidence: Sequence[Evidence], language: str) -> Answer:
+    """The best sentences of ``evidence`` (best first), at most three, each quoted with document and page.
+
+    Figures and pictures are named with their captions; so is, beside the three, a figure that a quoted passage refers
+    to. The sentences around the quotations are in ``language``.
+    Where no passage shares a word with the question, as in two languages, the first sentence of the best passage
+    stands for it, and a note says so.
+    """
+    say = phrases(language)
+    sentences = [
+        _Sentence(one, rank, text, Counter(_tokens(text)))
+        for rank, one in enumerate(evidence)
+        for text in _candidates(one)
+    ]
+    if not sentences:
+        return Answer(say.not_answerable, language, (), False, True, None, ())
+    scored = _scores(question, sentences)
+    notes: tuple[str, ...] = ()
+    if max(scored) > 0:
+        chosen = _best(sentences, scored)
+    else:
+        chosen = [min(sentences, key=lambda sentence: sentence.rank)]
+        notes = (
+            "No word of the question stands in the passages: the best passage is quoted by its first sentence.",
+        )
+    chosen += _shown_figure(sentences, chosen)
+    lines = [_line(sentence, say) for sentence in chosen]
+    citations = tuple(
+        Citation(s.source.number, s.source.item_id, s.source.document, s.source.page, s.text) for s in chosen
+    )
+    return Answer("\n".join([say.from_documents, *lines]), language, citations, True, True, None, notes)
+
+
+def _candidates(one: Evidence) -> Iterator[str]:
+    """What could be quoted of one piece of evidence; a figure's caption is quoted whole."""
+    if one.kind in ("figure", "image"):
+        sentences = list(_pieces(" ".join(one.body.split())))[:1]
+    else:
+        sentences = [
+            piece
+            for sentence in split_sentences(_LEADERS.sub("\n\n", one.body))
+            for piece in _pieces(sentence)
+        ]
+    told = [text for text in sentences if has_words(text)]
+    longer = [text for text in told if len(analyze(text)) >= _SHORTEST]
+    yield from longer or told
+
+
+def _pieces(sentence: str) -> Iterator[str]:
+    """A sentence, or where it is too long to read (a table, a list without stops) parts of it, cut at a pause."""
+    while len(sentence) > _LONGEST:
+        breaks = [
+            match for match in _SOFT_BREAK.finditer(sentence, 1, _LONGEST) if match.end() > _LONGEST // 2
+        ]
+        stops = [match for match in breaks if sentence[match.start() - 1] in ";；•、,،:："]
+        cut = (stops or breaks)[-1].end() if breaks else _LONGEST
+        yield sentence[:cut].strip()
+        sentence = sentence[cut:].strip()
+    yield sentence
+
+
+def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
+    """One score per sentence; 0 where it shares no word with the question."""
+    wanted = _terms(question)
+    count = len(sentences)
+    length = sum(s.tokens.total() for s in sentences) / count or 1.0
+    holding = Counter(token for s in sentences for token in s.tokens if token in wanted)
+    weight = {t: math.log(1 + (count - n + 0.5) / (n + 0.5)) for t, n in holding.items()}
+    around: dict[int, set[str]] = {}
+    for s in sentences:
+        if s.rank not in around:
+            around[s.rank] = set(_tokens(" ".join((*s.source.headings, s.source.body)))) & wanted
+    scores = []
+    for s in sentences:
+        norm = _K1 * (1 - _B + _B * s.tokens.total() / length)
+        own = sum(
+            weight[t] * s.tokens[t] * (_K1 + 1) / (s.tokens[t] + norm)
+            for t in wanted
+            if s.tokens[t] and t in weight
+        )
+        context = sum(weight.get(t, 0.0) for t in around[s.rank])
+        scores.append((own + _CONTEXT * context) / (1 + _PER_RANK * s.rank) if own else 0.0)
+    return scores
+
+
+def _terms(question: str) -> set[str]:
+    """The tokens of a question that say what it is about; all of them where none is left."""
+    tokens = set(analyze(question))
+    telling = tokens - _asking()
+    # Between Japanese words stand particles and endings in hiragana.
+    telling = {t for t in telling if not _HIRAGANA.fullmatch(t)} or telling or tokens
+    return telling | {pair for pair in _tokens(question) if set(pair.split()) <= telling}
+
+
+def _tokens(text: str) -> list[str]:
+    """Words and pairs of neighbours: "code 5" says more than a "code" here and a "5" there."""
+    words = analyze(text)
+    return [*words, *(f"{one} {next_one}" for one, next_one in pairwise(words))]
+
+
+@lru_cache(maxsize=1)
+def _asking() -> frozenset[str]:
+    return frozenset(token for words in stop_words().values() for word in words for token in analyze(word))
+
+
+def _best(sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sentence]:
+    order = sorted(range(len(sentences)), key=lambda i: -scores[i])
+    chosen: list[_Sentence] = []
+    seen: set[str] = set()
+    for i in order:
+        if len(chosen) == SENTENCES or scores[i] < _WORTH * scores[order[0]]:
+            break
+        if sentences[i].text not in seen:
+            seen.add(sentences[i].text)
+            chosen.append(sentences[i])
+    return chosen
+
+
+def _shown_figure(sentences: Sequence[_Sentence], chosen: Sequence[_Sentence]) -> list[_Sentence]:
+    """The first figure whose label ("Figure 3-2") stands in a passage that is quoted, unless one is quoted already."""
+    if any(sentence.source.kind == "figure" for sentence in chosen):
+        return []
+    for sentence in sentences:
+        label = _LABEL.match(sentence.text) if sentence.source.kind == "figure" else None
+        same = [one.source.body for one in chosen if one.source.document == sentence.source.document]
+        if label and any(stands_in(label[0], body) for body in same):
+            return [sentence]
+    return []
+
+
+def _line(sentence: _Sentence, say: Phrases) -> str:
+    source = sentence.source
+    opening, closing = _marks(sentence.text, say)
+    named = {"figure": say.figure, "image": say.picture}.get(source.kind)
+    where = source.document
+    if source.page is not None:
+        where += say.comma + say.page.format(page=source.page)
+    label = f"{named}{say.colon}" if named and not _LABEL.match(sentence.text) else ""
+    return f"{label}{opening}{sentence.text}{closing} [{source.number}] ({where})"
+
+
+def _marks(text: str, say: Phrases) -> tuple[str, str]:
+    """The language's quotation marks, or others where the text holds these itself and the quotation would end early."""
+    choices: Iterable[tuple[str, str]] = (say.quotes, *_MARKS)
+    for opening, closing in choices:
+        quoted = f"{opening}{text}{closing}"
+        if quote_spans(quoted)[:1] == [(1, len(quoted) - 1)]:
+            return opening, closing
+    return say.quotes
