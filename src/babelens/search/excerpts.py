@@ -91,9 +91,7 @@ class _CharacterPairs:
         compounds = {pair for pair in self._pairs if all(map(_IDEOGRAPH.match, pair))}
         # 電 alone says little where 電源 was asked for; 犬 of 白い犬 says all.
         self._singles = {
-            form
-            for form in written
-            if len(form) == 1 and not any(form in compound for compound in compounds)
+            form for form in written if len(form) == 1 and not any(form in compound for compound in compounds)
         }
 
     def marks(self, run: str, offset: int) -> Iterator[_Mark]:
@@ -140,7 +138,8 @@ def _window(body: str, marks: list[_Mark], width: int) -> Span:
 
 def _best_marks(marks: list[_Mark], width: int) -> tuple[_Mark | None, _Mark | None]:
     """The first and the last mark of the window in which the words of the query are worth most; the earliest such."""
-    best, chosen = 0.0, (None, None)
+    best = 0.0
+    chosen: tuple[_Mark | None, _Mark | None] = None, None
     for place, first in enumerate(marks):
         seen: set[str] = set()
         worth, last = 0.0, first

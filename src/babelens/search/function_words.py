@@ -4,7 +4,8 @@ Short on purpose: articles, prepositions, conjunctions, pronouns, auxiliaries an
 not count where it is judged how much of a query was found, and are not marked in excerpts. The search itself keeps
 them: leaving them out of queries gained little on questions and lost as much on others (`python -m benchmarks bm25`).
 
-Japanese has none here, since its tokens are no words: pairs of hiragana, in which its grammar is written, stand for them.
+Japanese has none here, since its tokens are no words: pairs of hiragana, which its grammar is written in, stand for
+them.
 """
 
 from __future__ import annotations

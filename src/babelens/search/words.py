@@ -7,7 +7,7 @@ import os
 from typing import TYPE_CHECKING
 
 from ..retrieval.calibration import coverage
-from ..storage.fulltext import Word, forms_of, file_name_tokens, words_of
+from ..storage.fulltext import Word, file_name_tokens, forms_of, words_of
 from ..storage.likeness import akin
 from .function_words import subject_words
 

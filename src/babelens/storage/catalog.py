@@ -50,9 +50,7 @@ class Catalog:
         return cls.open(folder)
 
     @classmethod
-    def open(
-        cls, folder: str | Path, *, read_only: bool = False, progress: Progress | None = None
-    ) -> Self:
+    def open(cls, folder: str | Path, *, read_only: bool = False, progress: Progress | None = None) -> Self:
         """Opens a catalog; one of an older version is brought up to date, which ``progress`` hears of when its texts
         have to be analysed again. Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, or
         :class:`CollectionError` for a catalog of a newer version, and of an older one when it may only be read."""

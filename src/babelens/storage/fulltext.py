@@ -64,7 +64,7 @@ _EDGE: Final = "\u00b7"
 
 @dataclass(frozen=True, slots=True)
 class Word:
-    """A folded word and the tokens that it is looked up by. Of Japanese and Chinese every token is a word of its own."""
+    """A folded word and the tokens that it is looked up by. Of Japanese and Chinese every token is such a word."""
 
     form: str
     tokens: tuple[str, ...]

@@ -39,7 +39,9 @@ def _inflected(one: str, other: str) -> bool:
     if same >= _SHARE * len(long):
         return True
     rest = len(long) - same
-    return (same == len(short) >= 4 and rest <= _ENDING) or (same >= len(short) - 1 >= 4 and rest <= _LONG_ENDING)
+    return (same == len(short) >= 4 and rest <= _ENDING) or (
+        same >= len(short) - 1 >= 4 and rest <= _LONG_ENDING
+    )
 
 
 def _compound(one: str, other: str) -> bool:

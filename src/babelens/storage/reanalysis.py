@@ -38,7 +38,9 @@ def run(connection: sqlite3.Connection, progress: Progress | None = None) -> Non
         fulltext.clear(connection)
         _set(connection, _POSITION, f"{target} texts 0")
         connection.execute("COMMIT")
-    (total,) = connection.execute("SELECT (SELECT count(*) FROM texts) + (SELECT count(*) FROM items)").fetchone()
+    (total,) = connection.execute(
+        "SELECT (SELECT count(*) FROM texts) + (SELECT count(*) FROM items)"
+    ).fetchone()
     _, table, position = (_setting(connection, _POSITION) or "").split(" ")
     done = _count_until(connection, table, int(position))
     for name in ("texts", "items")[("texts", "items").index(table) :]:

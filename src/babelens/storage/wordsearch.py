@@ -42,7 +42,7 @@ def search(
     allowed: Condition = EVERYTHING,
     exact_up_to: int = EXACT_UP_TO,
 ) -> list[WordHit]:
-    """The ``k`` items with the best matching text or file name, best first. Any word may match, in any form; BM25 ranks.
+    """The ``k`` items with the best matching text or file name, best first: any word may match, in any form.
 
     ``languages`` restricts the texts; a file name has no language and always counts.
     """
