@@ -1,12 +1,12 @@
 """Full text against other ways of breaking texts into tokens, on questions and passages in eight languages.
 
     python -m benchmarks bm25                  questions as of a manual, written by hand, against their passages
-    python -m benchmarks.bm25 NTREX-128        the same among news as well, and sentences asked for by some of their words
+    python -m benchmarks.bm25 NTREX-128        the same among news, and sentences asked for by some of their words
 
-`data/questions.jsonl` holds 20 questions per language, each in other words or forms than its passage. NTREX-128 (Federmann
-et al. 2022) is a folder of 1,997 sentences in many languages, one file each. Of each sentence every third word is asked
-for, as it stands or as another word of the corpus that begins alike; "long" passages are whole paragraphs of up to 300
-words. The last column is what the catalog does; the others are tokens in an FTS5 table of their own.
+`data/questions.jsonl` holds 20 questions per language, each in other words or forms than its passage. NTREX-128
+(Federmann et al. 2022) is a folder of 1,997 sentences in many languages, one file each. Of each sentence every third
+word is asked for, as it stands or as another word of the corpus that begins alike; "long" passages are neighbours
+joined up to 300 words. The last column is what the catalog does; the others are tokens in an FTS5 table of their own.
 """
 
 from __future__ import annotations

@@ -80,8 +80,8 @@ class Collection(Tuning):
         index compares vectors; scores are cosines either way. A collection of an older version is brought up to date,
         unless it is opened to read only; ``progress`` counts its texts where that takes time.
 
-        Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when the collection was made with another encoder,
-        :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
+        Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when
+        the collection was made with another encoder, :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
         """
         path = resolve_collection_path(path_or_name)
         if metric not in get_args(Metric):

@@ -112,7 +112,7 @@ class _CharacterPairs:
 
 
 def _window(body: str, marks: list[_Mark], width: int) -> Span:
-    """Where to cut: around the marks that are worth most, from the beginning of a sentence if it is near."""
+    """Where to cut: around the marks that are worth most, from the beginning of their sentence if it is near."""
     if len(body) <= width:
         return 0, len(body)
     first, last = _best_marks(marks, width)
@@ -126,7 +126,7 @@ def _window(body: str, marks: list[_Mark], width: int) -> Span:
     if earliest == 0:
         start = 0
     elif sentences:
-        start = sentences[0]
+        start = sentences[-1]
     else:
         start = max(0, first.start - room // 2)
         start = _grown_start(body, start, first.start)
