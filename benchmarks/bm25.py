@@ -201,8 +201,7 @@ def _catalog(task: Task) -> NDArray[np.int64]:
         catalog.transaction(),
     ):
         names = [f"p{place}" for place in range(len(task.passages))]
-        # One path for all: file names count, too, and should tell nothing.
-        catalog.put_items([Item(name, "passage", Source("/-.pdf", name)) for name in names])
+        catalog.put_items([Item(name, "passage", Source("/manual.pdf", name)) for name in names])
         catalog.put_texts(
             [
                 Text(name, task.language, passage, "human")

@@ -257,7 +257,7 @@ class Catalog:
     ) -> list[WordHit]:
         """The ``k`` items whose texts or file name match ``query`` best by BM25; any of its words may match.
 
-        ``languages`` restricts the texts; a file name has no language and always counts.
+        ``languages`` restricts the texts; a picture's file name has no language and always counts.
         """
         with self._database.reading() as connection:
             condition = compile_filter(where)

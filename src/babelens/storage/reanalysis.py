@@ -69,9 +69,9 @@ def _batch(connection: sqlite3.Connection, table: str, last: int) -> tuple[int, 
         rows = connection.execute(sql, (last, _BATCH)).fetchall()
         fulltext.put_texts(connection, [(n, Text("", *columns)) for n, *columns in rows])
     else:
-        sql = "SELECT n, path FROM items WHERE n > ? ORDER BY n LIMIT ?"
+        sql = "SELECT n FROM items WHERE n > ? ORDER BY n LIMIT ?"
         rows = connection.execute(sql, (last, _BATCH)).fetchall()
-        fulltext.put_file_names(connection, rows)
+        fulltext.put_file_names(connection, [n for (n,) in rows])
     return (rows[-1][0] if rows else last), len(rows)
 
 

@@ -44,7 +44,7 @@ def search(
 ) -> list[WordHit]:
     """The ``k`` items with the best matching text or file name, best first: any word may match, in any form.
 
-    ``languages`` restricts the texts; a file name has no language and always counts.
+    ``languages`` restricts the texts; a picture's file name has no language and always counts.
     """
     words = words_of(query)
     count, frequency = counts(connection, (token for word in words for token in word.tokens))

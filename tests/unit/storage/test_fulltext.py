@@ -10,7 +10,7 @@ import pytest
 
 from babelens.storage import Catalog, wordsearch
 from babelens.storage.fulltext import analyze, forms_of, words_of
-from babelens.types import Comparison
+from babelens.types import Comparison, Item, Source
 from tests.catalogs import make_item, text
 
 
@@ -218,3 +218,15 @@ def test_long_passages_are_not_favoured_for_their_length(catalog: Catalog) -> No
     catalog.put_texts([text("i39", "The zebra: " + " ".join(random.choices(vocabulary, k=20)))])
     assert catalog.search_words("zebra", k=3)[0].item_id == "i39"
     assert len(catalog.search_words("zebra", k=20)) == 6
+
+
+def test_file_names_count_for_pictures_only(catalog: Catalog) -> None:
+    passage = Item("passage", "passage", Source("/zebra manual.pdf", "h", page=3))
+    catalog.put_items([passage, make_item("picture", path="/zebra.jpg")])
+    catalog.put_texts([text("passage", "about lions")])
+    assert [hit.item_id for hit in catalog.search_words("zebra", k=5)] == ["picture"]
+    assert [hit.item_id for hit in catalog.search_words("lion", k=5)] == ["passage"]
+    assert catalog.word_counts([])[0] == 2
+    assert catalog.verify() == []
+    catalog.compact()
+    assert catalog.verify() == []

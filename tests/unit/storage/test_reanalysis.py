@@ -44,7 +44,7 @@ def test_a_later_analysis_starts_again(tmp_path: Path, monkeypatch: pytest.Monke
         assert len(catalog.search_words("zebra", k=9)) == 5
 
 
-class _Stopped(Exception):
+class _StoppedError(Exception):
     pass
 
 
@@ -57,9 +57,9 @@ def test_an_interrupted_analysis_goes_on_where_it_was(
 
         def stop(done: int, total: int | None = None, note: str = "", batches: int = batches) -> None:
             if done >= 10 * batches:
-                raise _Stopped
+                raise _StoppedError
 
-        with pytest.raises(_Stopped):
+        with pytest.raises(_StoppedError):
             Catalog.open(tmp_path, progress=stop)
         with pytest.raises(CollectionError, match="older"):
             Catalog.open(tmp_path, read_only=True)
