@@ -160,7 +160,7 @@ def put_texts(connection: sqlite3.Connection, rows: Iterable[tuple[int, Text]]) 
 
 def put_file_names(connection: sqlite3.Connection, items: Iterable[int]) -> None:
     """(Re)writes the full text of the file names of items, given by row. Only pictures have one: the name of a document
-    says nothing about one of its passages, and short rows by the thousand would tilt what BM25 takes for a usual length.
+    says nothing about one of its passages, and thousands of short rows would tilt what BM25 takes for a usual length.
     """
     sql = "SELECT n, path FROM items WHERE n IN (SELECT value FROM json_each(?)) AND kind = 'image'"
     rows = connection.execute(sql, (json.dumps(list(items)),)).fetchall()

@@ -10,7 +10,7 @@ words, and is no hit.
 
 from __future__ import annotations
 
-import heapq
+import itertools
 import json
 import math
 import sqlite3
@@ -23,9 +23,10 @@ from .likeness import akin
 from .rows import WordHit
 from .where import EVERYTHING, Condition
 
-EXACT_UP_TO: Final = 10_000  # matches that SQLite ranks itself
+EXACT_UP_TO: Final = 30_000  # matches of tokens that SQLite ranks itself
 _NOMINATED: Final = 500
 _NOMINATING: Final = 8  # of a long query, the rarest words
+_COMMON: Final = 4
 
 # Robertson & Zaragoza (2009), "The Probabilistic Relevance Framework: BM25 and Beyond"; the values of FTS5.
 _K1: Final = 1.2
@@ -65,10 +66,14 @@ def search(
     nominated = _nominated(connection, words, frequency, condition, enough)
     idf = {token: max(math.log((count - n + 0.5) / (n + 0.5)), _LEAST_IDF) for token, n in frequency.items()}
     mean_length = _totals(connection)[1] / max(count, 1)
-    scores = _bm25(idf, {row: tokens for row, tokens in nominated.items() if holds(tokens)}, mean_length)
-    best = dict(heapq.nlargest(5 * k, scores.items(), key=lambda pair: (pair[1], -pair[0])))
+    scores = _bm25(idf, nominated, mean_length)
+    order = sorted(scores, key=lambda row: (-scores[row], row))
+    held = (row for row in order if holds(nominated[row]))
+    best = {row: scores[row] for row in itertools.islice(held, 5 * k)}
     hits = _best_of_items(connection, best)
-    return (hits if len(hits) >= k else _best_of_items(connection, scores))[:k]
+    if len(hits) < k:
+        hits = _best_of_items(connection, {**best, **{row: scores[row] for row in held}})
+    return hits[:k]
 
 
 class _Holder:
@@ -145,12 +150,19 @@ def _nominated(
 ) -> dict[int, str]:
     """Rows of ``words``, with their tokens, that hold as many of the rarest words as possible, or parts of them."""
     sql = f"SELECT rowid FROM words WHERE words MATCH ? AND {condition.sql} LIMIT ?"
-    rarest = _beginnings(words, frequency)[:_NOMINATING]
-    runs = (rarest[i:j] for i in range(len(rarest)) for j in range(len(rarest), i, -1))
-    wanted = [dict.fromkeys(token for tokens in run for token in tokens) for run in runs]
-    wanted += [{token: None} for token in frequency]  # the rarest comes first
+    rarest = _known(words, frequency)[:_NOMINATING]
+    spans = [(i, j) for i in range(len(rarest)) for j in range(len(rarest), i, -1)]
+    runs = [[word.tokens for word in rarest[i:j]] for i, j in spans]
+    # Then whatever the endings: the first half of each word's tokens, of all words and of each alone.
+    halves = [word.tokens[: -(-len(word.tokens) // 2)] for word in rarest]
+    runs += [halves, *([half] for half in halves)]
+    # Then parts of words, but none that is in every other one ("-ing").
+    runs += [[(token,)] for token, n in frequency.items() if n <= _COMMON * enough]
     rows: set[int] = set()
-    for tokens in wanted:
+    for run in runs:
+        tokens = dict.fromkeys(token for part in run for token in part)
+        if not tokens:
+            continue
         found = connection.execute(sql, (_match(" AND ", tokens), *condition.parameters, enough))
         rows.update(row for (row,) in found)
         if len(rows) >= enough:
@@ -159,11 +171,14 @@ def _nominated(
     return dict(connection.execute(sql, (json.dumps(sorted(rows)),)))
 
 
-def _beginnings(words: Iterable[Word], frequency: Mapping[str, int]) -> list[tuple[str, ...]]:
-    """What finds each word that is there, whatever its ending: the first half of its tokens; rarest word first."""
-    halves = (word.tokens[: (len(word.tokens) + 1) // 2] for word in words)
-    known = dict.fromkeys(half for half in halves if all(token in frequency for token in half))
-    return sorted(known, key=lambda half: min(frequency[token] for token in half))
+def _known(words: Iterable[Word], frequency: Mapping[str, int]) -> list[Word]:
+    """The words that some text begins alike with, the rarest first."""
+    known = [
+        word
+        for word in dict.fromkeys(words)
+        if all(token in frequency for token in word.tokens[: -(-len(word.tokens) // 2)])
+    ]
+    return sorted(known, key=lambda word: min(frequency.get(token, 0) for token in word.tokens))
 
 
 def _match(operator: str, tokens: Iterable[str]) -> str:
