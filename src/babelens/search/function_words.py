@@ -4,8 +4,8 @@ Short on purpose: articles, prepositions, conjunctions, pronouns, auxiliaries an
 not count where it is judged how much of a query was found, and are not marked in excerpts. The search itself keeps
 them: leaving them out of queries gained little on questions and lost as much on others (`python -m benchmarks bm25`).
 
-Japanese has none here, since its tokens are no words: pairs of hiragana, which its grammar is written in, stand for
-them.
+Japanese has none here, since its tokens are no words: pairs that begin with hiragana, which its grammar is written in,
+stand for them.
 """
 
 from __future__ import annotations
@@ -16,7 +16,8 @@ from typing import Final
 
 from ..storage.fulltext import Word, words_of
 
-_HIRAGANA: Final = re.compile("[\u3041-\u309f]{1,2}")
+# A pair that begins with hiragana, or goes from katakana to it, stands across the end of a word.
+_ACROSS: Final = re.compile("[\u3041-\u309f]|[\u30a1-\u30ff][\u3041-\u309f]")
 
 _LISTS: Final[dict[str, str]] = {
     "en": """
@@ -84,7 +85,7 @@ def subject_words(text: str, language: str | None = None) -> list[Word]:
         tags = [tag for tag, count in counts.items() if count == best >= 2]
         language = tags[0] if len(tags) == 1 else None
     known = lists.get(language or "", frozenset())
-    kept = [word for word in words if word.form not in known and not _HIRAGANA.fullmatch(word.form)]
+    kept = [word for word in words if word.form not in known and not _ACROSS.match(word.form)]
     return kept or words
 
 
