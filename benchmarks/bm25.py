@@ -93,11 +93,11 @@ def _news(folder: Path) -> Iterator[Task]:
         sentences = _sentences(folder, language)
         paragraphs, owner = _paragraphs(sentences)
         yield Task("questions in news", language, task.queries, task.passages + sentences, task.answers)
-        yield Task("… long passages", language, task.queries, task.passages + paragraphs, task.answers)
+        yield Task("… in long passages", language, task.queries, task.passages + paragraphs, task.answers)
         places = sorted(random.Random(SEED).sample(range(len(sentences)), min(_ASKED, len(sentences))))
         thirds = [_every_third(sentences[place], language) for place in places]
         yield Task("every third word", language, thirds, sentences, places)
-        yield Task("… long passages", language, thirds, paragraphs, [owner[place] for place in places])
+        yield Task("… of long passages", language, thirds, paragraphs, [owner[place] for place in places])
         if language != "ja":
             yield Task("… in other forms", language, _other_forms(thirds, sentences), sentences, places)
 
