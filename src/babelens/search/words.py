@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..retrieval.calibration import coverage
 from ..storage.fulltext import Word, file_name_tokens, forms_of, words_of
@@ -14,6 +14,10 @@ from .function_words import subject_words
 if TYPE_CHECKING:
     from ..storage.catalog import Catalog
     from ..storage.rows import WordHit
+
+
+# Of the letters of a query's word: a document that has less of it has another word.
+_WHOLE: Final = 0.6
 
 
 class Coverage:
@@ -31,7 +35,7 @@ class Coverage:
         """The coverage of one text, or of the item's file name when ``text_row`` is None."""
         there = set(self._forms(item_id, text_row))
         forms = {word.form for word in self._words}
-        held = [form for form in forms if form in there or any(akin(form, other) for other in there)]
+        held = [form for form in forms if form in there or any(_says(other, form) for other in there)]
         return coverage(list(forms), held, self._rarities())
 
     def holds_all(self, hit: WordHit, words: str) -> bool:
@@ -55,6 +59,11 @@ class Coverage:
             )
             self._idf = {word.form: _idf(word, documents, counts) for word in self._words}
         return self._idf
+
+
+def _says(other: str, form: str) -> bool:
+    """Whether a word of a document says what a word of the query does: "photos" is not all of "photosynthesis"."""
+    return len(other) >= _WHOLE * len(form) and akin(form, other)
 
 
 def _idf(word: Word, documents: int, counts: dict[str, int]) -> float:
