@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,8 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from babelens.retrieval.filters import matches
+from babelens.search.excerpts import excerpt
 from babelens.storage import Catalog
-from babelens.storage.fulltext import analyze
+from babelens.storage.fulltext import analyze, fold, forms_of, words_of
 from babelens.types import And, Comparison, Filter, Item, Not, Or, Source
 from tests.catalogs import ENCODER, fill, make_item, new_catalog, text, unit_rows
 
@@ -95,6 +97,34 @@ def test_analyzing_is_stable_and_its_words_find_the_text(catalog: Catalog, body:
     catalog.put_texts([text("target", body)])
     if tokens:
         assert "target" in {hit.item_id for hit in catalog.search_words(body, k=10)}
+
+
+# Letters of all scripts, with signs that join, fold or fall away.
+WRITTEN = st.text(
+    st.sampled_from("aAéßøŁ'1٢२ क़िी्ंँ ابة\u0651\u0640 犬走ーカガがﾃﾞ㍻ ·_-.。\u200d\u00ad\udcff"), max_size=40
+)
+
+
+@given(st.one_of(st.text(), WRITTEN))
+def test_folding_is_stable_and_tokens_say_what_words_were(body: str) -> None:
+    assert fold(fold(body)) == fold(body)
+    forms = [word.form for word in words_of(body)]
+    assert list(forms_of(analyze(body))) == forms
+    for form in forms:
+        assert form in [word.form for word in words_of(form)]  # a pair of ideographs holds two more
+
+
+@given(st.one_of(st.text(), WRITTEN), st.one_of(st.text(), WRITTEN), st.integers(1, 60))
+def test_excerpts_mark_words_inside_the_text(body: str, query: str, width: int) -> None:
+    found = excerpt(body, query, width=width)
+    assert len(found.text) <= width + 2
+    shown = found.text.removeprefix("…").removesuffix("…")
+    assert shown in re.sub(r"\s", " ", body)
+    last = 0
+    for start, end in found.spans:
+        assert last <= start < end <= len(found.text)
+        assert not found.text[start:end].startswith(("…", " "))
+        last = end
 
 
 class Follower:

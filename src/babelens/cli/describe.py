@@ -133,12 +133,12 @@ Step = tuple[str, str, Callable[["Collection", "Progress"], "list[DescribeReport
 
 
 def _run(collection: str, steps: Sequence[Step], *, as_json: bool) -> int:
-    from ..collection import Collection
     from .app import INCOMPLETE, OK, Interrupted
+    from .opening import opened_to_write
     from .progress import reporting
 
     reports: list[DescribeReport] = []
-    with Collection.open(collection, create=False) as opened:
+    with opened_to_write(collection, create=False) as opened:
         try:
             for verb, unit, work in steps:
                 with reporting(verb, unit) as reporter:

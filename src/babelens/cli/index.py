@@ -68,13 +68,13 @@ def index(
     babelens index ~/photos
     babelens index shop/images --captions shop/captions.csv -c shop
     """
-    from ..collection import Collection
     from .app import Interrupted
     from .models import fetch_for
+    from .opening import opened_to_write
     from .progress import reporting
 
     fetch_for(collection, model)
-    with Collection.open(collection, model=model, metric=metric) as opened:
+    with opened_to_write(collection, model=model, metric=metric) as opened:
         before = len(opened)
         try:
             with reporting("Indexing", "files") as reporter:
@@ -116,9 +116,9 @@ def import_(vectors_file: str, ids_file: str, encoder: str, collection: str, as_
     """
     import numpy as np
 
-    from ..collection import Collection
     from ..errors import UnreadableFileError
     from .app import Interrupted
+    from .opening import opened_to_write
     from .progress import reporting
 
     try:
@@ -129,7 +129,7 @@ def import_(vectors_file: str, ids_file: str, encoder: str, collection: str, as_
         ) from error
     with open(ids_file, encoding="utf-8", errors="surrogateescape", newline=None) as lines:
         ids = [line.rstrip("\n") for line in lines]
-    with Collection.open(collection) as opened:
+    with opened_to_write(collection) as opened:
         before = len(opened)
         try:
             with reporting("Importing", "vectors") as reporter:

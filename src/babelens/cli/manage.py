@@ -76,10 +76,10 @@ def remove(items: tuple[str, ...], collection: str, as_json: bool) -> None:
     By id or by path; a folder means all below it. An item whose file is still there comes back when its
     folder is indexed again; --exclude keeps it out.
     """
-    from ..collection import Collection
+    from .opening import opened_to_write
     from .render import count, print_json
 
-    with Collection.open(collection, create=False) as opened:
+    with opened_to_write(collection, create=False) as opened:
         removed = opened.remove(items)
         left = len(opened)
     if as_json:
@@ -93,11 +93,11 @@ def remove(items: tuple[str, ...], collection: str, as_json: bool) -> None:
 @json_option
 def compact(collection: str, as_json: bool) -> None:
     """Give unused space back to the disk."""
-    from ..collection import Collection
+    from .opening import opened_to_write
     from .progress import reporting
     from .render import print_json, size
 
-    with Collection.open(collection, create=False) as opened:
+    with opened_to_write(collection, create=False) as opened:
         before = _bytes_below(opened.path)
         with reporting("Compacting", "vectors") as reporter:
             opened.compact(progress=reporter.update)

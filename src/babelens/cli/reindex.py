@@ -52,12 +52,12 @@ def reindex(
     \b
     babelens reindex --model siglip2-b32 -c shop
     """
-    from ..collection import Collection
     from .app import INCOMPLETE, OK, Interrupted
+    from .opening import opened_to_write
     from .progress import reporting
     from .render import print_json
 
-    with Collection.open(collection, create=False) as opened:
+    with opened_to_write(collection, create=False) as opened:
         try:
             with reporting("Encoding", "vectors") as reporter:
 

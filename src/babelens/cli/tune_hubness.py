@@ -43,11 +43,11 @@ def hubness(
     \b
     babelens tune hubness -c photos
     """
-    from ..collection import Collection
+    from .opening import opened_to_write
     from .progress import reporting
     from .render import message, print_json
 
-    with Collection.open(collection, create=False) as opened:
+    with opened_to_write(collection, create=False) as opened:
         if off:
             was_on = opened.untune_hubness()
             if as_json:

@@ -101,15 +101,16 @@ def index(
     \b
     babelens tune index -c shop --out study
     """
-    from ..collection import Collection, StudyPlan
+    from ..collection import StudyPlan
     from .app import Interrupted
+    from .opening import opened_to_write
     from .progress import reporting
 
     if reset and dry_run:
         raise click.UsageError("--reset changes the setting and --dry-run does not: give one of them.")
     tried = _grid(grid, kinds=kinds, m=m, ef_construction=ef_construction, ef_search=ef_search)
     texts = None if query_file is None else _lines(query_file)
-    with Collection.open(collection, create=False, read_only=dry_run) as opened:
+    with opened_to_write(collection, create=False, read_only=dry_run) as opened:
         if reset:
             _reset(opened, modality, as_json)
             return

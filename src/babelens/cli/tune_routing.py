@@ -40,20 +40,20 @@ def routing(
     \b
     babelens tune routing -c holiday
     """
-    from ..collection import Collection
     from .models import fetch_for
+    from .opening import opened_to_write
     from .progress import reporting
     from .render import print_json
 
     if off:
         if to or dry_run:
             raise click.UsageError("--off goes with neither --to nor --dry-run.")
-        with Collection.open(collection, create=False) as opened:
+        with opened_to_write(collection, create=False) as opened:
             _print_off(opened.stop_routing(), as_json)
         return
     fetch_for(collection, None)
     with (
-        Collection.open(collection, create=False, read_only=dry_run) as opened,
+        opened_to_write(collection, create=False, read_only=dry_run) as opened,
         reporting("Fetching", "MB") as fetching,
         reporting("Measuring", "texts") as measuring,
     ):

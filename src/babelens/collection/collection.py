@@ -71,14 +71,17 @@ class Collection(Tuning):
         create: bool = True,
         read_only: bool = False,
         metric: Metric = "ip",
+        progress: Progress | None = None,
     ) -> Self:
         """Opens a collection, or makes one with the encoder ``model``.
 
         ``model`` is a name (see ``babelens models``), a folder, a hub repository, or an encoder; without it a new
         collection takes :func:`~babelens.models.registry.default_model`. ``metric`` is how a new collection's graph
-        index compares vectors; scores are cosines either way. Raises :class:`CollectionNotFoundError`,
-        :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when the collection was made with another encoder,
-        :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
+        index compares vectors; scores are cosines either way. A collection of an older version is brought up to date,
+        unless it is opened to read only; ``progress`` counts its texts where that takes time.
+
+        Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when
+        the collection was made with another encoder, :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
         """
         path = resolve_collection_path(path_or_name)
         if metric not in get_args(Metric):
@@ -96,7 +99,7 @@ class Collection(Tuning):
             }
             catalog = Catalog.create(path, settings)
         else:
-            catalog = Catalog.open(path, read_only=read_only)
+            catalog = Catalog.open(path, read_only=read_only, progress=progress)
         try:
             return cls(path, catalog, model=model)
         except BaseException:

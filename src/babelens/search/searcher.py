@@ -309,7 +309,7 @@ class Searcher:
         languages = None if query.language is None else [query.language]
         hits = self._catalog.search_words(words, k=depth, languages=languages, where=where)
         unwanted = [term.text for term in query.terms if term.text and term.weight < 0]
-        coverage = Coverage(self._catalog, words)
+        coverage = Coverage(self._catalog, words, query.language)
         if unwanted:
             hits = [hit for hit in hits if not any(coverage.holds_all(hit, text) for text in unwanted)]
         places = [Place(hit.item_id, hit.score, hit.text_row) for hit in hits]

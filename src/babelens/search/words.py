@@ -1,49 +1,71 @@
-"""How much of a query's words a found document holds."""
+"""How much of a query's words a found document holds, and where in it they stand."""
 
 from __future__ import annotations
 
 import math
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ..retrieval.calibration import coverage
-from ..storage.fulltext import analyze, file_name_tokens
+from ..storage.fulltext import Word, file_name_tokens, forms_of, words_of
+from ..storage.likeness import akin
+from .function_words import subject_words
 
 if TYPE_CHECKING:
     from ..storage.catalog import Catalog
     from ..storage.rows import WordHit
 
 
-class Coverage:
-    """Judges word hits of one query: the share of its words, weighted by rarity, that a document holds."""
+# Of the letters of a query's word: a document that has less of it has another word.
+_WHOLE: Final = 0.6
 
-    def __init__(self, catalog: Catalog, words: str) -> None:
+
+class Coverage:
+    """Judges word hits of one query: the share of its words, weighted by rarity, that a document holds in any form.
+
+    The "how" and "does" of a question do not count, where its language is given or shows.
+    """
+
+    def __init__(self, catalog: Catalog, words: str, language: str | None = None) -> None:
         self._catalog = catalog
-        self._words = analyze(words)
+        self._words = subject_words(words, language)
         self._idf: dict[str, float] | None = None
 
     def of(self, item_id: str, text_row: int | None) -> float:
         """The coverage of one text, or of the item's file name when ``text_row`` is None."""
-        return coverage(self._words, self._tokens(item_id, text_row), self._rarities())
+        there = set(self._forms(item_id, text_row))
+        forms = {word.form for word in self._words}
+        held = [form for form in forms if form in there or any(_says(other, form) for other in there)]
+        return coverage(list(forms), held, self._rarities())
 
     def holds_all(self, hit: WordHit, words: str) -> bool:
-        """Whether the found document holds every one of some words."""
-        tokens = analyze(words)
-        return bool(tokens) and set(tokens) <= set(self._tokens(hit.item_id, hit.text_row))
+        """Whether the found document holds every one of some words, as they are."""
+        forms = {word.form for word in words_of(words)}
+        return bool(forms) and forms <= set(self._forms(hit.item_id, hit.text_row))
 
-    def _tokens(self, item_id: str, text_row: int | None) -> list[str]:
+    def _forms(self, item_id: str, text_row: int | None) -> list[str]:
         if text_row is not None:
             text = self._catalog.texts_by_row([text_row]).get(text_row)
-            return analyze(text.body) if text else []
+            return [word.form for word in words_of(text.body)] if text else []
         item = self._catalog.get_item(item_id)
-        return file_name_tokens(os.fsencode(item.source.path)).split() if item else []
+        return list(forms_of(file_name_tokens(os.fsencode(item.source.path)).split())) if item else []
 
     def _rarities(self) -> dict[str, float]:
-        """Inverse document frequencies as BM25 has them; a word that no document holds is the rarest."""
+        """Inverse document frequencies as BM25 has them, of each word's rarest token; a word that no document holds is
+        the rarest."""
         if self._idf is None:
-            documents, counts = self._catalog.word_counts(self._words)
-            self._idf = {
-                word: math.log(1 + (documents - counts.get(word, 0) + 0.5) / (counts.get(word, 0) + 0.5))
-                for word in set(self._words)
-            }
+            documents, counts = self._catalog.word_counts(
+                [token for word in self._words for token in word.tokens]
+            )
+            self._idf = {word.form: _idf(word, documents, counts) for word in self._words}
         return self._idf
+
+
+def _says(other: str, form: str) -> bool:
+    """Whether a word of a document says what a word of the query does: "photos" is not all of "photosynthesis"."""
+    return len(other) >= _WHOLE * len(form) and akin(form, other)
+
+
+def _idf(word: Word, documents: int, counts: dict[str, int]) -> float:
+    held = min(counts.get(token, 0) for token in word.tokens)
+    return math.log(1 + (documents - held + 0.5) / (held + 0.5))

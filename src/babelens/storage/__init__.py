@@ -3,7 +3,8 @@
     from babelens.storage import Catalog
 
 `catalog` is the front desk; `database` opens and locks the file; `items`, `texts` and `embeddings` are its shelves;
-`fulltext` finds words, `where` compiles filters, `verify` looks for damage, `export` writes files to take away.
+`fulltext` says what words are, `likeness` which belong together, `wordsearch` finds them, `reanalysis` brings older
+ones up to date, `where` compiles filters, `verify` looks for damage, `export` writes files to take away.
 """
 
 from __future__ import annotations

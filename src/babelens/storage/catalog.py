@@ -14,7 +14,7 @@ from typing import Any, Final, Self
 from numpy.typing import NDArray
 
 from ..errors import CollectionError
-from ..types import EncoderFingerprint, Filter, Item, Kind, Modality, Origin, Text
+from ..types import EncoderFingerprint, Filter, Item, Kind, Modality, Origin, Progress, Text
 from ..vectors import Floats, Ids
 from . import corrections, coverage, embeddings, fulltext, items, texts, verify, wordsearch
 from .database import CATALOG_NAME, Database, os_errors
@@ -50,14 +50,19 @@ class Catalog:
         return cls.open(folder)
 
     @classmethod
-    def open(cls, folder: str | Path, *, read_only: bool = False) -> Self:
-        """Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, or :class:`CollectionError` for a
-        catalog of a newer version."""
+    def open(cls, folder: str | Path, *, read_only: bool = False, progress: Progress | None = None) -> Self:
+        """Opens a catalog; one of an older version is brought up to date, which ``progress`` hears of when its texts
+        have to be analysed again. Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, or
+        :class:`CollectionError` for a catalog of a newer version, and of an older one when it may only be read."""
         folder = Path(folder)
         catalog = cls(folder, Database.open(folder / CATALOG_NAME, read_only=read_only))
         if catalog._database.outdated:
-            with catalog.writing():
-                catalog._database.upgrade()
+            try:
+                with catalog.writing():
+                    catalog._database.upgrade(progress)
+            except BaseException:
+                catalog.close()
+                raise
         return catalog
 
     def close(self) -> None:
@@ -252,7 +257,7 @@ class Catalog:
     ) -> list[WordHit]:
         """The ``k`` items whose texts or file name match ``query`` best by BM25; any of its words may match.
 
-        ``languages`` restricts the texts; a file name has no language and always counts.
+        ``languages`` restricts the texts; a picture's file name has no language and always counts.
         """
         with self._database.reading() as connection:
             condition = compile_filter(where)

@@ -26,12 +26,14 @@ from ..errors import (
     CorruptCatalogError,
     StorageFullError,
 )
+from ..types import Progress
+from . import reanalysis
 
 CATALOG_NAME: Final = "catalog.db"
 APPLICATION_ID: Final = 0x42424C4E  # "BBLN", in the file's header
 
 # Step i brings a catalog from version i to i + 1. Released steps are never edited, only followed.
-STEPS: Final = ("schema.sql", "step_002.sql", "step_003.sql")
+STEPS: Final = ("schema.sql", "step_002.sql", "step_003.sql", "step_004.sql")
 
 _PAGE_BYTES: Final = 8192  # seven 512-d float16 vectors a page, with little waste
 _BUSY_SECONDS: Final = 30.0
@@ -122,6 +124,7 @@ class Database:
                 connection.execute("PRAGMA journal_mode = WAL")
                 connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
                 migrate(connection)
+                reanalysis.mark(connection)
                 connection.executemany("INSERT INTO settings VALUES (?, ?)", settings.items())
             with os_errors(path):
                 draft.replace(path)
@@ -160,7 +163,7 @@ class Database:
                 f"this one reads up to {len(STEPS)}).",
                 hint="Upgrade with: pip install --upgrade babelens",
             )
-        if version < len(STEPS) and self.read_only:
+        if self.read_only and self._outdated(connection):
             raise CollectionError(
                 f"{self.path} is of an older version and open for reading only.",
                 hint=f"Bring it up to date with: babelens compact -c {self.path.parent}",
@@ -170,12 +173,18 @@ class Database:
     @property
     def outdated(self) -> bool:
         with self.reading() as connection:
-            return _pragma(connection, "user_version") < len(STEPS)
+            return self._outdated(connection)
 
-    def upgrade(self) -> None:
-        """Runs the steps that are missing. The caller holds the writer's lock."""
+    def _outdated(self, connection: sqlite3.Connection) -> bool:
+        return _pragma(connection, "user_version") < len(STEPS) or reanalysis.outdated(connection)
+
+    def upgrade(self, progress: Progress | None = None) -> None:
+        """Runs the steps that are missing, and analyses texts again where that is due. The caller holds the writer's
+        lock. ``progress(done, total)`` counts texts and file names."""
         with self.reading() as connection:
             migrate(connection)
+            if reanalysis.outdated(connection):
+                reanalysis.run(connection, progress)
 
     # -- connections ---------------------------------------------------------------------------------------
 

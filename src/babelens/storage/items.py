@@ -117,7 +117,7 @@ def put(connection: sqlite3.Connection, items: Iterable[Item]) -> None:
     )
     renamed = [item for item in batch if before.get(item.id, (None,))[0] != os.fsencode(item.source.path)]
     rows = rows_of(connection, [item.id for item in renamed])
-    fulltext.put_file_names(connection, [(rows[item.id], os.fsencode(item.source.path)) for item in renamed])
+    fulltext.put_file_names(connection, [rows[item.id] for item in renamed])
 
 
 def get(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, Item]:
@@ -254,7 +254,7 @@ def move_file(connection: sqlite3.Connection, old: str, new: FileState, metadata
         "UPDATE items SET path = ?, metadata = ? WHERE n = ?",
         [(path, to_json({**json.loads(known), **metadata}), n) for n, known in rows],
     )
-    fulltext.put_file_names(connection, [(n, path) for n, _ in rows])
+    fulltext.put_file_names(connection, [n for n, _ in rows])
 
 
 def remove_files(connection: sqlite3.Connection, paths: Iterable[str]) -> int:

@@ -9,13 +9,13 @@ from contextlib import closing
 import pytest
 
 from babelens.storage import Catalog, wordsearch
-from babelens.storage.fulltext import analyze
-from babelens.types import Comparison
+from babelens.storage.fulltext import analyze, forms_of, words_of
+from babelens.types import Comparison, Item, Source
 from tests.catalogs import make_item, text
 
 
 @pytest.mark.parametrize(
-    ("body", "tokens"),
+    ("body", "forms"),
     [
         ("Two DOGS, one red-ball!", ["two", "dogs", "one", "red", "ball"]),
         ("El niño comió ¿qué?", ["el", "nino", "comio", "que"]),
@@ -30,11 +30,33 @@ from tests.catalogs import make_item, text
         ("ﾃｰﾌﾞﾙ の 上", ["テー", "ーブ", "ブル", "の", "上"]),
         ("IMG_2041 ２０ ٢٠ २०", ["img", "2041", "20", "20", "20"]),
         ("犬dog", ["犬", "dog"]),
+        ("Ｆ２ E13 24cm", ["f2", "e13", "24cm"]),
+        ("ŁÓDŹ Þór ﬁne", ["lodz", "thor", "fine"]),
+        ("الكتاب بالكتاب للكتاب وال", ["كتاب", "كتاب", "كتاب", "وال"]),
+        ("ﻣﺮﺷﺢ مُرَشِّح", ["مرشح", "مرشح"]),
+        ("फ़िल्टर फिल्टर ज़्यादा ज्यादा", ["फिल्टर", "फिल्टर", "ज्यादा", "ज्यादा"]),
         ("", []),
         ("… — ❤️ 🙂", []),
     ],
 )
+def test_folded_words(body: str, forms: list[str]) -> None:
+    assert [word.form for word in words_of(body)] == forms
+    assert list(forms_of(analyze(body))) == forms
+
+
+@pytest.mark.parametrize(
+    ("body", "tokens"),
+    [
+        ("on a Dog", ["on", "a", "·dog", "dog·"]),
+        ("élèves", ["·ele", "elev", "leve", "eves", "ves·"]),
+        ("मशीन", ["·मश", "मशी", "शीन", "ीन·"]),
+        ("المرشح", ["·مر", "مرش", "رشح", "شح·"]),
+        ("白い犬", ["白", "白い", "い犬", "犬"]),
+        ("E13 2041", ["e13", "2041"]),
+    ],
+)
 def test_tokens(body: str, tokens: list[str]) -> None:
+    """n-grams that know the ends of a word; what holds a digit stays whole, since E13 is not E12."""
     assert analyze(body) == tokens
 
 
@@ -46,7 +68,7 @@ def test_spelling_does_not_matter() -> None:
 
 
 def test_endless_words_are_cut() -> None:
-    assert analyze("x" * 50_000) == ["x" * 100]
+    assert [word.form for word in words_of("x" * 50_000)] == ["x" * 100]
 
 
 CAPTIONS = {
@@ -140,4 +162,71 @@ def test_nominating_finds_what_ranking_everything_finds(catalog: Catalog) -> Non
 def test_counts_of_words(catalog: Catalog) -> None:
     catalog.put_items([make_item("a"), make_item("b")])
     catalog.put_texts([text("a", "a zebra, a zebra"), text("b", "zebra")])
-    assert catalog.word_counts(["zebra", "b", "lion"]) == (4, {"zebra": 2, "b": 1})
+    assert catalog.word_counts(["·zeb", "b", "·lio"]) == (4, {"·zeb": 2, "b": 1})
+
+
+def test_a_word_finds_its_forms_and_compounds(catalog: Catalog) -> None:
+    bodies = {
+        "en": "Take out the filters and rinse them.",
+        "de": "Filtereinsatz herausnehmen und abspülen.",
+        "es": "Retire los filtros y enjuáguelos.",
+        "it": "Estrarre i filtri e sciacquarli.",
+        "hi": "फिल्टरों को बाहर निकालें।",
+        "ar": "أخرج المرشحات واشطفها.",
+        "ja": "フィルタを取り外します。",
+    }
+    catalog.put_items([make_item(tag, path=f"/{n}.jpg") for n, tag in enumerate(bodies)])
+    catalog.put_texts([text(tag, body, tag) for tag, body in bodies.items()])
+    queries = {
+        "en": "filter",
+        "de": "Filter",
+        "es": "filtro",
+        "it": "filtro",
+        "hi": "फ़िल्टर",
+        "ar": "مرشح",
+        "ja": "フィルター",
+    }
+    for tag, query in queries.items():
+        assert [hit.item_id for hit in catalog.search_words(query, k=5, languages=[tag])] == [tag]
+
+
+def test_a_shared_ending_is_no_match(catalog: Catalog) -> None:
+    catalog.put_items([make_item("a", path="/0.jpg"), make_item("b", path="/1.jpg")])
+    catalog.put_texts([text("a", "a station in the morning"), text("b", "error E12 in 2041")])
+    for query in ("nation", "running", "E13", "2042", "ration"):
+        assert catalog.search_words(query, k=5) == [], query
+    assert [hit.item_id for hit in catalog.search_words("stations", k=5)] == ["a"]
+    assert [hit.item_id for hit in catalog.search_words("e12", k=5)] == ["b"]
+
+
+def test_an_exact_word_comes_before_longer_ones(catalog: Catalog) -> None:
+    bodies = ["a cattle market", "a cat sleeps", "cats sleep here", "the category is full"]
+    catalog.put_items([make_item(f"i{n}", path=f"/{n}.jpg") for n in range(len(bodies))])
+    catalog.put_texts([text(f"i{n}", body) for n, body in enumerate(bodies)])
+    assert [hit.item_id for hit in catalog.search_words("cat", k=4)] == ["i1", "i2"]
+
+
+def test_long_passages_are_not_favoured_for_their_length(catalog: Catalog) -> None:
+    """A passage of 300 words that says a word once, among many others, comes after a short one that is about it."""
+    random.seed(5)
+    vocabulary = [
+        f"{a}{b}{c}" for a in ("bal", "tor", "mik") for b in ("den", "sul", "vor") for c in ("ak", "os", "in")
+    ]
+    catalog.put_items([make_item(f"i{n}", path=f"/{n}.jpg") for n in range(40)])
+    long = [" ".join(random.choices(vocabulary, k=300)) for _ in range(39)]
+    catalog.put_texts([text(f"i{n}", body + (" zebra" if n < 5 else "")) for n, body in enumerate(long)])
+    catalog.put_texts([text("i39", "The zebra: " + " ".join(random.choices(vocabulary, k=20)))])
+    assert catalog.search_words("zebra", k=3)[0].item_id == "i39"
+    assert len(catalog.search_words("zebra", k=20)) == 6
+
+
+def test_file_names_count_for_pictures_only(catalog: Catalog) -> None:
+    passage = Item("passage", "passage", Source("/zebra manual.pdf", "h", page=3))
+    catalog.put_items([passage, make_item("picture", path="/zebra.jpg")])
+    catalog.put_texts([text("passage", "about lions")])
+    assert [hit.item_id for hit in catalog.search_words("zebra", k=5)] == ["picture"]
+    assert [hit.item_id for hit in catalog.search_words("lion", k=5)] == ["passage"]
+    assert catalog.word_counts([])[0] == 2
+    assert catalog.verify() == []
+    catalog.compact()
+    assert catalog.verify() == []
