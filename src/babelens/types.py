@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
 Kind = Literal["image", "page", "figure", "passage"]
-Origin = Literal["human", "caption-model", "translation", "ocr", "filename", "alt"]
+Origin = Literal["human", "caption-model", "translation", "ocr", "filename", "alt", "document"]
 Status = Literal["ok", "fallback", "empty", "wrong-script", "failed"]
 Mode = Literal["vector", "image", "text", "hybrid"]
 Modality = Literal["image", "text"]
@@ -111,12 +111,13 @@ class Query:
 class Reason:
     """Why a hit was found: by which ranking, at which rank there, and through which text if any.
 
-    ``ranking`` is ``"image"`` (its picture), ``"caption"`` (the meaning of a caption) or ``"words"`` (BM25).
+    ``ranking`` is ``"image"`` (its picture), ``"caption"`` (the meaning of a caption), ``"passage"`` (the meaning of a
+    text in a document) or ``"words"`` (BM25).
     ``score`` is that ranking's own: a cosine for vectors, BM25 for words. Higher is better. ``confidence`` is the
     probability, in [0, 1], that this ranking alone makes the item a match; ``None`` when nothing can tell.
     """
 
-    ranking: Literal["image", "caption", "words"]
+    ranking: Literal["image", "caption", "passage", "words"]
     rank: int
     score: float
     text: Text | None = None

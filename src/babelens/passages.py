@@ -1,0 +1,22 @@
+"""How a passage of a document is kept: one text, its headings on the first line, for they say what it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+_BETWEEN: Final = " › "
+
+
+def passage_text(headings: Sequence[str], body: str) -> str:
+    """The text of a passage: the path of its headings, from the outermost, on a line of its own, then the body."""
+    return f"{_heading_line(headings)}\n{body}" if headings else body
+
+
+def body_of(text: str, headings: Sequence[str]) -> str:
+    """The body alone, of what :func:`passage_text` made of it and these headings."""
+    return text.removeprefix(_heading_line(headings) + "\n") if headings else text
+
+
+def _heading_line(headings: Sequence[str]) -> str:
+    return _BETWEEN.join(" ".join(heading.split()) for heading in headings)
