@@ -170,7 +170,8 @@ class Skip:
 
 @dataclass(frozen=True, slots=True)
 class IngestReport:
-    """What a run did. Counts are files, except ``texts`` (captions written)."""
+    """What a run did. Counts are files, except ``texts`` (captions written) and what was found in documents: ``pages``,
+    ``passages`` and ``figures``."""
 
     added: int = 0
     updated: int = 0
@@ -178,6 +179,9 @@ class IngestReport:
     removed: int = 0
     unchanged: int = 0
     texts: int = 0
+    pages: int = 0
+    passages: int = 0
+    figures: int = 0
     skipped: tuple[Skip, ...] = ()
     notes: tuple[str, ...] = ()
     seconds: float = 0.0

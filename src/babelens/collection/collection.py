@@ -33,7 +33,7 @@ from ..types import (
 )
 from . import care
 from .embeddings import EmbeddedItem, Embeddings, draw, read_embeddings
-from .pictures import picture_term
+from .pictures import picture_of, picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
 from .tuning import Tuning
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..models.captioners import Captioner
-    from ..models.protocols import Encoder
+    from ..models.protocols import Encoder, OcrEngine
     from ..models.translators import Translator
     from .care import CollectionInfo, ExportReport, VerifyReport
 
@@ -143,17 +143,29 @@ class Collection(Tuning):
         caption_language: str | None = None,
         include: Sequence[str] = (),
         exclude: Sequence[str] = (),
+        page_scans: Sequence[str | Path] = (),
+        ocr: bool | str | OcrEngine = True,
         sample: int | None = None,
         seed: int = 0,
         progress: Progress | None = None,
     ) -> IngestReport:
-        """Adds pictures, or brings them up to date: see :func:`babelens.ingest.ingest` for the arguments.
+        """Adds pictures and documents, or brings them up to date: see :func:`babelens.ingest.ingest` for the arguments.
 
+        ``ocr`` says whether pages that are pictures of text are read, and by which engine (see
+        :func:`babelens.models.ocr.load_ocr`); words in other pictures are read by :meth:`read_texts`.
         Raises :class:`UnreadableFileError` for a path that does not exist, :class:`CollectionLockedError` when
         another process is writing, :class:`StorageFullError`; what was committed before stays.
         """
         from ..ingest import ingest
+        from ..models.ocr import load_ocr
 
+        engine = (
+            ocr
+            if not isinstance(ocr, bool | str)
+            else load_ocr("auto" if ocr is True else ocr)
+            if ocr
+            else None
+        )
         with self._adding(progress):
             return ingest(
                 self._catalog,
@@ -164,6 +176,8 @@ class Collection(Tuning):
                 caption_language=caption_language,
                 include=list(include),
                 exclude=list(exclude),
+                page_scans=list(page_scans),
+                ocr=engine,
                 sample=sample,
                 seed=seed,
                 progress=progress,
@@ -359,6 +373,22 @@ class Collection(Tuning):
         if item is None:
             raise UnknownItemError(f"No item has the id {item_id!r}.")
         return item
+
+    def picture(self, item_id: str, *, max_side: int = 1024) -> Image:
+        """What an item looks like, RGB, its longer side at most ``max_side`` pixels: a picture, a page, or the part of
+        a page that a figure or passage takes. Read from the file, so it costs what decoding or drawing costs.
+
+        Raises :class:`UnknownItemError`; :class:`UnreadableFileError` when the file is gone or cannot be drawn.
+        """
+        return picture_of(self.get(item_id), max_side)
+
+    def related(self, item_id: str) -> list[Item]:
+        """The passages that a figure is mentioned in or stands among, nearest first; the figures that a passage
+        mentions. Raises :class:`UnknownItemError`."""
+        item = self.get(item_id)
+        ids = item.metadata.get({"figure": "passages", "passage": "figures"}.get(item.kind, ""), ())
+        found = self._catalog.get_items(ids)
+        return [found[one] for one in ids if one in found]
 
     def texts(self, item_id: str, language: str | None = None) -> list[Text]:
         """The texts of an item, in one language or all, in the order they came. Raises :class:`UnknownItemError`."""

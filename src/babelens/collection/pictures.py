@@ -1,4 +1,4 @@
-"""What a person may mean by a picture: one in memory, an item, or a file."""
+"""What a person may mean by a picture (one in memory, an item, or a file), and what an item looks like."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import UnknownItemError
-from ..types import Term
+from ..errors import UnknownItemError, UnreadableFileError
+from ..types import Item, Term
 
 if TYPE_CHECKING:
     from PIL.Image import Image
@@ -41,3 +41,24 @@ def picture_term(catalog: Catalog, value: Image | str | Path, side: Callable[[],
     if known and known.item_id and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
         return Term(item_id=known.item_id)
     return Term(image=load_image(path, side()))
+
+
+def picture_of(item: Item, max_side: int) -> Image:
+    """What an item looks like, RGB, its longer side at most ``max_side`` pixels: a picture, a page, a figure, or the
+    place of a passage on its page. Raises :class:`UnreadableFileError`, as for a passage of a file without pages."""
+    source = item.source
+    if item.kind == "image":
+        from ..sources.images import load_image
+
+        image = load_image(source.path, max_side)
+        image.thumbnail((max_side, max_side))
+        return image
+    from ..sources.documents import DPI, PageRenderer
+
+    if source.page is None:
+        raise UnreadableFileError(source.path, "has no pages to look at")
+    with PageRenderer(source.path) as renderer:
+        if source.box is not None:
+            return renderer.box(source.page, source.box, max_side=max_side)
+        longer = max(1, item.metadata["width"], item.metadata["height"])
+        return renderer.page(source.page, dpi=DPI * max_side / longer)

@@ -4,6 +4,7 @@ run.py       the run, from first to last
 plan.py      which files need work
 decode.py    the decoding threads
 pictures.py  pixels to vectors to the catalog
+documents.py pages, figures and passages of documents
 texts.py     captions and their vectors
 datasets.py  captions files
 report.py    what to tell the user

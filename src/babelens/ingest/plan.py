@@ -9,19 +9,27 @@ import os
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from ..errors import UnreadableFileError
 from ..sources.captions import filename_caption
+from ..sources.documents import is_document_name
 from ..sources.images import EXTENSIONS, looks_like_picture
 from ..sources.scan import FoundFile, Scan, Sidecar
 from ..storage.catalog import Catalog
 from ..storage.rows import FileState
-from .decode import SIDECAR, Job
+from ..types import Skip
+from .decode import NOT_A_PICTURE, SIDECAR, Job
+from .documents import UNREAD, DocumentJob, is_document, page_folder
 from .report import Tally
 
 _CHUNK: Final = 1000
 
 
 class Plan:
-    """What a scan finds, and what is to be done about it. ``sample`` draws that many pictures by ``seed``."""
+    """What a scan finds, and what is to be done about it. ``sample`` draws that many pictures by ``seed``.
+
+    ``page_scans`` are folders whose pictures are the pages of a document, ``not_documents`` files that only look like
+    one. Documents with pages that OCR was not allowed to read are read again when ``unread_too``.
+    """
 
     def __init__(
         self,
@@ -32,11 +40,18 @@ class Plan:
         seed: int,
         filename_captions: bool,
         caption_language: str | None,
+        page_scans: Sequence[str] = (),
+        not_documents: Sequence[str] = (),
+        unread_too: bool = True,
     ) -> None:
         self._catalog = catalog
         self._scan = scan
+        self._page_scans = page_scans
+        self._not_documents = frozenset(not_documents)
+        self._unread_too = unread_too
         self._filename_captions = filename_captions
         self._caption_language = caption_language
+        self._documents_seen = False
         self._chosen: frozenset[str] | None = None
         if sample is not None:
             pictures = (file.path for file in scan.files() if _may_be_picture(file.path))
@@ -55,11 +70,17 @@ class Plan:
         while chunk := list(itertools.islice(files, _CHUNK)):
             paths = [file.path for file in chunk]
             paths += [sidecar.path for file in chunk for sidecar in file.sidecars]
+            paths += {os.path.dirname(file.path) for file in chunk}
             known = self._catalog.files_at(paths)
             unnamed = self._without_filename_caption(chunk, known)
             for file in chunk:
+                folder = os.path.dirname(file.path)
+                if folder in self._page_scans or is_document(known.get(folder)):
+                    continue  # a page of the document that the folder is
                 state = known.get(file.path)
-                if state is None or (state.size, state.mtime_ns) != (file.size, file.mtime_ns):
+                if self._is_document(file.path):
+                    self._documents_seen = True
+                elif state is None or (state.size, state.mtime_ns) != (file.size, file.mtime_ns):
                     yield Job(file, state)
                 elif state.status == "skipped":
                     tally.skip(state)
@@ -68,6 +89,47 @@ class Plan:
                     same = all(_is_known(sidecar, known.get(sidecar.path)) for sidecar in file.sidecars)
                     if not same or file.path in unnamed:
                         yield Job(file, state, captions_only=True)
+
+    def documents(self, tally: Tally) -> Iterator[DocumentJob]:
+        """The documents that need work, after :meth:`jobs`. Those that need none are counted in ``tally``."""
+        files = self._page_folders(tally)
+        if self._documents_seen:
+            named = (file for file in self._scan.files() if self._is_document(file.path))
+            files = itertools.chain(files, named)
+        while chunk := list(itertools.islice(files, _CHUNK)):
+            known = self._catalog.files_at([file.path for file in chunk])
+            for file in chunk:
+                state = known.get(file.path)
+                if state is None or (state.size, state.mtime_ns) != (file.size, file.mtime_ns):
+                    yield DocumentJob(file, state)
+                elif state.status == "skipped" and state.reason != NOT_A_PICTURE:
+                    tally.skip(state)
+                elif not is_document(state) or (state.reason == UNREAD and self._unread_too):
+                    yield DocumentJob(file, state)
+                else:
+                    tally.unchanged += 1
+
+    def _page_folders(self, tally: Tally) -> Iterator[FoundFile]:
+        """The folders of page scans: those named now, and those known below the roots."""
+        known = {
+            state.path
+            for root in self._scan.roots
+            for state in self._catalog.files_below(root)
+            if is_document(state) and os.path.isdir(state.path)
+        }
+        for folder in sorted({*self._page_scans, *known}):
+            try:
+                yield page_folder(folder)
+            except (UnreadableFileError, OSError) as error:
+                reason = (
+                    error.reason
+                    if isinstance(error, UnreadableFileError)
+                    else f"cannot be read: {error.strerror}"
+                )
+                tally.skipped.append(Skip(folder, reason))
+
+    def _is_document(self, path: str) -> bool:
+        return is_document_name(path) and path not in self._not_documents and self._chosen is None
 
     def _without_filename_caption(self, chunk: list[FoundFile], known: dict[str, FileState]) -> set[str]:
         """The known pictures that lack the caption their name would give."""

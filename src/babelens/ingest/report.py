@@ -12,7 +12,8 @@ from .decode import NOT_A_PICTURE
 
 @dataclass(slots=True)
 class Tally:
-    """Counts of files. ``others`` do not even claim to be pictures; ``photographs`` are known by their EXIF."""
+    """Counts of files, and of what was in documents. ``others`` do not even claim to be pictures; ``photographs`` are
+    known by their EXIF."""
 
     added: int = 0
     updated: int = 0
@@ -22,6 +23,12 @@ class Tally:
     others: int = 0
     jpegs: int = 0
     photographs: int = 0
+    pages: int = 0
+    passages: int = 0
+    figures: int = 0
+    pages_by_ocr: int = 0
+    pages_unread: int = 0
+    doubtful_lines: int = 0
     skipped: list[Skip] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
@@ -41,13 +48,21 @@ class Tally:
         self.others += other.others
         self.jpegs += other.jpegs
         self.photographs += other.photographs
+        self.pages += other.pages
+        self.passages += other.passages
+        self.figures += other.figures
+        self.pages_by_ocr += other.pages_by_ocr
+        self.pages_unread += other.pages_unread
+        self.doubtful_lines += other.doubtful_lines
         self.skipped += other.skipped
 
     def report(self, encoder: Encoder, *, texts: int, cut: int, seconds: float) -> IngestReport:
         """``texts`` were written; ``cut`` of them are longer than the encoder reads."""
         notes = list(self.notes)
         if self.others:
-            notes.append(f"{self.others:,} other files were left out: they are not pictures.")
+            notes.append(
+                f"{self.others:,} other files were left out: they are neither pictures nor documents."
+            )
         done = self.added + self.updated
         # A guess, and worded as one: flat art is rarely JPEG, and photographs mostly are.
         if not encoder.photographs and done and (self.photographs or 2 * self.jpegs > done):
@@ -68,6 +83,9 @@ class Tally:
             removed=self.removed,
             unchanged=self.unchanged,
             texts=texts,
+            pages=self.pages,
+            passages=self.passages,
+            figures=self.figures,
             skipped=tuple(self.skipped),
             notes=tuple(notes),
             seconds=seconds,

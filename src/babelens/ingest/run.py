@@ -6,6 +6,7 @@ What was committed stays, whatever ends the run; the next run finds by size and 
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Sequence
 from contextlib import closing
@@ -15,7 +16,8 @@ from typing import Final
 from ..errors import InvalidQueryError, UnreadableFileError
 from ..languages import get_language
 from ..models.protocols import Encoder
-from ..sources.captions import is_captions_file, read_captions
+from ..sources.captions import is_captions_file, is_prose, read_captions
+from ..sources.documents import LineReader
 from ..sources.images import quiet_pillow
 from ..sources.scan import Scan, absolute, is_gone
 from ..storage.catalog import Catalog
@@ -23,6 +25,7 @@ from ..storage.rows import FileState
 from ..types import IngestReport, Progress
 from .datasets import DataSets
 from .decode import SIDECAR, Decoder
+from .documents import DocumentWriter, page_notes
 from .pictures import PictureWriter
 from .plan import Plan
 from .report import Tally
@@ -41,6 +44,8 @@ def ingest(
     caption_language: str | None = None,
     include: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    page_scans: Sequence[str | Path] = (),
+    ocr: LineReader | None = None,
     sample: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
@@ -50,7 +55,9 @@ def ingest(
     New and changed pictures are encoded, moved ones keep id, vectors and captions, deleted ones disappear, unchanged
     ones cost a ``stat``. The same bytes are encoded once. A file that cannot be read is skipped, reported, and
     tried again when it changes. ``captions`` are data set files (see :mod:`babelens.sources.captions`);
-    ``caption_language`` is for captions that do not say theirs. ``sample`` takes that many pictures, drawn by ``seed``.
+    ``caption_language`` is for captions that do not say theirs. PDFs and text, Markdown and HTML files become pages,
+    figures and passages; so does each folder of ``page_scans``, whose pictures are the pages of one document. ``ocr``
+    reads pages that are pictures of text. ``sample`` takes that many pictures, drawn by ``seed``, and no documents.
 
     Raises :class:`UnreadableFileError` for a path or captions file that is not there, before anything is written;
     :class:`StorageFullError`, with all that was committed kept. Ctrl-C commits what is encoded, then raises
@@ -61,12 +68,13 @@ def ingest(
         raise InvalidQueryError(f"A sample of {sample} pictures is no sample.", hint="Ask for one or more.")
     language = get_language(caption_language).tag if caption_language else None
     named = list(dict.fromkeys(absolute(path) for path in paths))
-    data_files = [path for path in named if is_captions_file(path)]
+    folders = list(dict.fromkeys(absolute(path) for path in page_scans))
+    data_files = [path for path in named if is_captions_file(path) and not is_prose(path)]
     roots = [path for path in named if path not in data_files]
     caption_files = list(dict.fromkeys([*data_files, *map(absolute, captions)]))
     for path in caption_files:
         _check_captions(path)
-    Scan(roots).check_roots()
+    Scan([*roots, *folders]).check_roots()
     report = progress or _silent
     with catalog.writing(), quiet_pillow():
         row = catalog.encoder_id(encoder.fingerprint)
@@ -81,6 +89,9 @@ def ingest(
             seed=seed,
             filename_captions=filename_captions,
             caption_language=language,
+            page_scans=folders,
+            not_documents=caption_files,
+            unread_too=ocr is not None,
         )
         decoder = Decoder(catalog, encoder, row, caption_language=language)
         writer = PictureWriter(
@@ -94,8 +105,11 @@ def ingest(
         )
         tally = Tally()
         _pictures(plan, decoder, writer, tally, report)
+        documents = DocumentWriter(catalog, encoder, row, ocr=ocr)
+        _documents(plan, documents, tally, report)
         _remove_deleted(catalog, roots, texts, tally)
         data_sets.read(caption_files, tally, report)
+    tally.notes += page_notes(tally, ocr=ocr is not None)
     return tally.report(
         encoder, texts=texts.written, cut=texts.vectors.cut, seconds=time.monotonic() - started
     )
@@ -129,6 +143,23 @@ def _pictures(plan: Plan, decoder: Decoder, writer: PictureWriter, tally: Tally,
             writer.commit()
             raise
     tally.take_in(writer.tally)
+
+
+def _documents(plan: Plan, writer: DocumentWriter, tally: Tally, report: Progress) -> None:
+    jobs = list(plan.documents(tally))  # far fewer than pictures
+    for done, job in enumerate(jobs):
+        report(done, len(jobs), os.path.basename(job.file.path))
+        writer.take(job, _page_reporter(report, done, len(jobs), os.path.basename(job.file.path)))
+    if jobs:
+        report(len(jobs), len(jobs), "")
+    tally.take_in(writer.tally)
+
+
+def _page_reporter(report: Progress, done: int, jobs: int, name: str) -> Progress:
+    def on_page(page: int, pages: int | None = None, note: str = "") -> None:
+        report(done, jobs, f"{name}, page {page:,} of {pages or page:,} {note}".rstrip())
+
+    return on_page
 
 
 def _remove_deleted(catalog: Catalog, roots: Sequence[str], texts: TextWriter, tally: Tally) -> None:

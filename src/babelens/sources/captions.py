@@ -57,6 +57,16 @@ def is_captions_file(path: str | Path) -> bool:
         return False
 
 
+def is_prose(path: str | Path) -> bool:
+    """Whether a ``.txt`` file, which may hold captions by its name, is a text to be read as a document instead."""
+    if os.path.splitext(path)[1].lower() != ".txt":
+        return False
+    try:
+        return next(read_captions(path, on_error=lambda _: None), None) is None
+    except UnreadableFileError:  # of no known format
+        return True
+
+
 def read_captions(
     path: str | Path, *, language: str | None = None, on_error: OnError | None = None
 ) -> Iterator[CaptionedImage]:

@@ -11,13 +11,14 @@ from typing import Final
 from ..types import Item
 from . import embeddings, items
 
-# A picture is whatever is not made of words; a text is searched by meaning when nothing is wrong with it.
+# A picture is whatever is not made of words; a text is searched by meaning when nothing is wrong with it. What was read
+# from documents and pictures is not meant for the encoder of pictures: it is long, or it is not about what they show.
 _NO_PICTURE: Final = """
     FROM items WHERE kind <> 'passage' AND n > ? AND NOT EXISTS (
         SELECT 1 FROM vectors WHERE item = items.n AND encoder = ? AND modality = 0)
 """
 _NO_TEXT: Final = """
-    FROM texts WHERE status = 'ok' AND n > ? AND NOT EXISTS (
+    FROM texts WHERE status = 'ok' AND origin NOT IN ('document', 'ocr') AND n > ? AND NOT EXISTS (
         SELECT 1 FROM vectors WHERE text = texts.n AND encoder = ?)
 """
 

@@ -20,6 +20,12 @@ from .types import Document, LineReader, Page
 TEXT_SUFFIXES: Final = frozenset({".txt", ".text", ".md", ".markdown", ".html", ".htm", ".xhtml"})
 
 
+def is_document_name(path: str) -> bool:
+    """Whether a file's name says that it is a document: a PDF, or a text, Markdown or HTML file."""
+    suffix = os.path.splitext(path)[1].lower()
+    return suffix == ".pdf" or suffix in TEXT_SUFFIXES
+
+
 def read_document(
     path: str | Path,
     *,
@@ -91,6 +97,8 @@ def _read_pdf(
         figures=result.figures,
         skips=tuple(skips),
         notes=_notes(result.pages, unread, reader),
+        unread=sum(unread.values()),
+        doubtful_lines=reader.doubtful_lines if reader is not None else 0,
     )
 
 
@@ -111,6 +119,8 @@ def _read_scans(
         figures=result.figures,
         skips=tuple(skips),
         notes=_notes(result.pages, unread, reader),
+        unread=sum(unread.values()),
+        doubtful_lines=reader.doubtful_lines if reader is not None else 0,
     )
 
 
@@ -148,6 +158,11 @@ def _notes(pages: Sequence[Page], unread: dict[str, int], reader: OcrPages | Non
     if reader is not None and reader.doubtful_lines:
         notes.append(f"{reader.doubtful_lines} lines that OCR was not sure of were left out")
     return tuple(notes)
+
+
+def document_digest(path: str) -> str:
+    """The SHA-256 of a file, or of a folder's pages with their names. Raises :class:`UnreadableFileError`."""
+    return _sha256(page_files(path) if os.path.isdir(path) else [path])
 
 
 def _sha256(files: Sequence[str]) -> str:

@@ -69,7 +69,11 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """A document that was read. ``skips`` are pages or files left out, ``notes`` what the user should know once."""
+    """A document that was read. ``skips`` are pages or files left out, ``notes`` what the user should know once.
+
+    ``unread`` counts the pages that only OCR could read and that nobody read, ``doubtful_lines`` the lines that OCR was
+    not sure of, which are left out.
+    """
 
     path: str
     sha256: str
@@ -79,6 +83,8 @@ class Document:
     figures: tuple[Figure, ...]
     skips: tuple[Skip, ...]
     notes: tuple[str, ...]
+    unread: int = 0
+    doubtful_lines: int = 0
 
 
 class RecognisedLine(Protocol):
