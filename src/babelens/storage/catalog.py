@@ -385,10 +385,13 @@ class Catalog:
 
     # -- encoders beside each other ------------------------------------------------------------------------
 
-    def items_without(self, encoder: int, after: int, *, limit: int) -> list[tuple[int, Item]]:
-        """The next items after row ``after``, by row, whose picture has no vector of an encoder."""
+    def items_without(
+        self, encoder: int, after: int, *, limit: int, drawn: bool = False
+    ) -> list[tuple[int, Item]]:
+        """The next items after row ``after``, by row, whose picture has no vector of an encoder: files of their own, or
+        pages and figures, which are ``drawn`` from documents."""
         with self._database.reading() as connection:
-            return coverage.items_without(connection, encoder, after, limit=limit)
+            return coverage.items_without(connection, encoder, after, limit=limit, drawn=drawn)
 
     def texts_without(self, encoder: int, after: int, *, limit: int) -> list[tuple[int, str]]:
         """The next texts of status ``ok`` after row ``after``, as row and body, that have no vector of an encoder."""

@@ -153,8 +153,8 @@ def duplicates(connection: sqlite3.Connection) -> list[list[Item]]:
     """Groups of items made of the same bytes (and the same page and box of them), first come first."""
     sql = f"""
         SELECT items.n, {COLUMNS} FROM items JOIN (
-            SELECT sha256 FROM items GROUP BY sha256 HAVING count(*) > 1
-        ) USING (sha256) ORDER BY items.n
+            SELECT sha256 FROM items WHERE kind <> 'passage' GROUP BY sha256 HAVING count(*) > 1
+        ) USING (sha256) WHERE kind <> 'passage' ORDER BY items.n
     """
     groups: dict[object, list[Item]] = {}
     for row in connection.execute(sql):
