@@ -33,14 +33,12 @@ from ..storage.catalog import Catalog
 from ..storage.rows import FileState
 from ..types import Item, Progress, Skip, Source, Text
 from ..vectors import Floats
+from .decode import DOCUMENT, UNREAD, is_document
 from .pictures import encode_each
 from .report import Tally
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-DOCUMENT: Final = "document"  # the reason in the state of a file that was read as one
-UNREAD: Final = "document with unread pages"  # as well, but OCR would find more
 
 _ENCODE: Final = 64  # pictures given to the encoder at a time
 
@@ -51,11 +49,6 @@ class DocumentJob:
 
     file: FoundFile
     known: FileState | None
-
-
-def is_document(state: FileState | None) -> bool:
-    """Whether a known file was read as a document."""
-    return state is not None and state.status == "ok" and state.reason in (DOCUMENT, UNREAD)
 
 
 def page_folder(path: str) -> FoundFile:

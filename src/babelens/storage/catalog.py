@@ -373,6 +373,12 @@ class Catalog:
         with self._database.reading() as connection:
             return embeddings.matching(connection, encoder, modality, compile_filter(where))
 
+    def picture_seqs_by_kind(self, encoder: int) -> dict[str, Ids]:
+        """Sequence numbers of picture vectors by the kind of their items, ascending; nothing where every item is a
+        picture, which costs a look into an index."""
+        with self._database.reading() as connection:
+            return embeddings.by_kind(connection, encoder)
+
     def text_seqs_in(self, encoder: int, language: str) -> Ids:
         """Sequence numbers of the vectors of all texts in a language, ascending."""
         with self._database.reading() as connection:
