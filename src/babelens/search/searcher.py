@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import InvalidQueryError, UnknownItemError
 from ..retrieval.calibration import CONFIDENT
 from ..retrieval.filters import parse_filter
-from ..retrieval.fusion import reciprocal_rank_fusion
+from ..retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
 from ..types import (
     And,
@@ -195,6 +195,9 @@ class Searcher:
             [[place.item_id for place in ranking.places] for ranking in rankings],
             [ranking.weight for ranking in rankings],
         )
+        kinds = self._catalog.kinds_of([item_id for item_id, _ in order])
+        if kinds:  # without those that another process removed this very moment
+            order = interleave_kinds([entry for entry in order if entry[0] in kinds], kinds)
         chosen = [item_id for item_id, _ in order if item_id != without][: query.k]
         places: dict[RankingName, dict[str, tuple[int, Place]]] = {}
         for ranking in rankings:  # those of pictures, one for each kind, have no item in common

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from babelens.retrieval.fusion import reciprocal_rank_fusion
+from babelens.retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
 
 
 def test_scores_are_sums_of_reciprocal_ranks() -> None:
@@ -41,3 +41,21 @@ def test_an_id_twice_in_one_ranking_is_refused() -> None:
 def test_nothing_fuses_to_nothing() -> None:
     assert reciprocal_rank_fusion([]) == []
     assert reciprocal_rank_fusion([[], []]) == []
+
+
+def test_kinds_take_turns_by_what_their_best_is_worth() -> None:
+    fused = [("p1", 0.4), ("p2", 0.39), ("t1", 0.3), ("p3", 0.2), ("t2", 0.1), ("f1", 0.05)]
+    kinds = {"p1": "photo", "p2": "photo", "p3": "photo", "t1": "text", "t2": "text", "f1": "figure"}
+    assert interleave_kinds(fused, kinds) == [
+        ("p1", 0.4),
+        ("t1", 0.3),
+        ("p2", 0.2),
+        ("t2", 0.15),
+        ("p3", pytest.approx(0.4 / 3)),
+        ("f1", 0.05),
+    ]
+
+
+def test_one_kind_keeps_its_order() -> None:
+    fused = [("b", 0.4), ("a", 0.39), ("c", 0.1)]
+    assert [entry[0] for entry in interleave_kinds(fused, dict.fromkeys("abc", "photo"))] == ["b", "a", "c"]
