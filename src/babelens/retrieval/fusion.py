@@ -38,21 +38,34 @@ def reciprocal_rank_fusion(
     return sorted(scores.items(), key=lambda entry: (-entry[1], best[entry[0]]))
 
 
-def interleave_kinds(fused: Sequence[tuple[str, float]], kinds: Mapping[str, str]) -> list[tuple[str, float]]:
-    """Fused items in a new order, with new scores: the best of each kind early, whichever rankings they come from.
+def interleave(fused: Sequence[tuple[str, float]], groups: Mapping[str, int]) -> list[tuple[str, float]]:
+    """Fused items in a new order, with new scores: the best of each group early, whatever the groups weigh.
 
-    ``score(id) = first(kind) / rank_in_kind(id)``, where ``first`` is the fused score of the kind's best item.
+    ``score(id) = first(group) / rank_in_group(id)``, where ``first`` is the fused score of the group's best item.
     Photographs and passages are hardly ever in a ranking together, and of rankings without a common item fusion by rank
-    puts dozens of the heavier before the first of the lighter, though their weights differ little. Here each kind gets
-    places in proportion to what its best item is worth. Items of one kind keep their order; ties go to the kind whose
+    puts dozens of the heavier before the first of the lighter, though their weights differ little. Here each group gets
+    places in proportion to what its best item is worth. Items of one group keep their order; ties go to the group whose
     best item comes first.
     """
-    first: dict[str, float] = {}
-    ranks: dict[str, int] = {}
+    first: dict[int, float] = {}
+    ranks: dict[int, int] = {}
     scored = []
     for item_id, score in fused:
-        kind = kinds[item_id]
-        first.setdefault(kind, score)
-        ranks[kind] = ranks.get(kind, 0) + 1
-        scored.append((item_id, first[kind] / ranks[kind]))
+        group = groups[item_id]
+        first.setdefault(group, score)
+        ranks[group] = ranks.get(group, 0) + 1
+        scored.append((item_id, first[group] / ranks[group]))
     return sorted(scored, key=lambda entry: -entry[1])
+
+
+def principal_rankings(
+    rankings: Sequence[Sequence[str]], weights: Sequence[float], *, offset: float = RANK_OFFSET
+) -> dict[str, int]:
+    """For each item the ranking, by place, that gives it most in :func:`reciprocal_rank_fusion`; the first of such."""
+    best: dict[str, tuple[float, int]] = {}
+    for place, (ranking, weight) in enumerate(zip(rankings, weights, strict=True)):
+        for rank, item_id in enumerate(ranking, start=1):
+            given = weight / (offset + rank)
+            if item_id not in best or given > best[item_id][0]:
+                best[item_id] = given, place
+    return {item_id: place for item_id, (_, place) in best.items()}

@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import InvalidQueryError, UnknownItemError
 from ..retrieval.calibration import CONFIDENT
 from ..retrieval.filters import parse_filter
-from ..retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
+from ..retrieval.fusion import interleave, principal_rankings, reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
 from ..types import (
     And,
@@ -191,13 +191,11 @@ class Searcher:
         without: str | None,
         clock: _Clock,
     ) -> SearchResult:
-        order = reciprocal_rank_fusion(
-            [[place.item_id for place in ranking.places] for ranking in rankings],
-            [ranking.weight for ranking in rankings],
-        )
-        kinds = self._catalog.kinds_of([item_id for item_id, _ in order])
-        if kinds:  # without those that another process removed this very moment
-            order = interleave_kinds([entry for entry in order if entry[0] in kinds], kinds)
+        ids = [[place.item_id for place in ranking.places] for ranking in rankings]
+        weights = [ranking.weight for ranking in rankings]
+        order = reciprocal_rank_fusion(ids, weights)
+        if len(set(self._catalog.kinds_of([item_id for item_id, _ in order]).values())) > 1:
+            order = interleave(order, principal_rankings(ids, weights))
         chosen = [item_id for item_id, _ in order if item_id != without][: query.k]
         places: dict[RankingName, dict[str, tuple[int, Place]]] = {}
         for ranking in rankings:  # those of pictures, one for each kind, have no item in common
