@@ -74,7 +74,7 @@ def test_a_filter_applies_to_every_kind(collection: Collection) -> None:
 
 
 def test_a_passage_is_found_by_its_words(collection: Collection) -> None:
-    hits = collection.search("which lamp for my green room?", k=6).hits
+    hits = collection.search("which lamp for my green room?", k=3).hits
     best = next(hit for hit in hits if hit.item.kind == "passage")
     assert best.item.source.page == 1 + DRAWN.index("green")
     (reason,) = best.why

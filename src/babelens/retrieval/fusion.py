@@ -38,34 +38,27 @@ def reciprocal_rank_fusion(
     return sorted(scores.items(), key=lambda entry: (-entry[1], best[entry[0]]))
 
 
-def interleave(fused: Sequence[tuple[str, float]], groups: Mapping[str, int]) -> list[tuple[str, float]]:
-    """Fused items in a new order, with new scores: the best of each group early, whatever the groups weigh.
+def interleave_kinds(
+    fused: Sequence[str],
+    kinds: Mapping[str, str],
+    rankings: Sequence[Sequence[str]],
+    weights: Sequence[float],
+) -> list[str]:
+    """Item ids in an order that is fair to kinds of items that stand in different rankings.
 
-    ``score(id) = first(group) / rank_in_group(id)``, where ``first`` is the fused score of the group's best item.
-    Photographs and passages are hardly ever in a ranking together, and of rankings without a common item fusion by rank
-    puts dozens of the heavier before the first of the lighter, though their weights differ little. Here each group gets
-    places in proportion to what its best item is worth. Items of one group keep their order; ties go to the group whose
-    best item comes first.
+    Photographs and passages are hardly ever ranked together. Where rankings have no item in common, fusion by rank puts
+    dozens of the heavier before the first of the lighter, though their weights differ little, and whatever can be in
+    three rankings before whatever can be in one. So ``fused`` orders items among those of their kind alone. The places
+    of a kind are worth what its items are worth at their best, ``max_i weight_i / rank_i(id)``, greatest first, and the
+    kinds are merged by the worth of their places. Of one ranking nothing changes, nor where there is but one kind.
     """
-    first: dict[int, float] = {}
-    ranks: dict[int, int] = {}
-    scored = []
-    for item_id, score in fused:
-        group = groups[item_id]
-        first.setdefault(group, score)
-        ranks[group] = ranks.get(group, 0) + 1
-        scored.append((item_id, first[group] / ranks[group]))
-    return sorted(scored, key=lambda entry: -entry[1])
-
-
-def principal_rankings(
-    rankings: Sequence[Sequence[str]], weights: Sequence[float], *, offset: float = RANK_OFFSET
-) -> dict[str, int]:
-    """For each item the ranking, by place, that gives it most in :func:`reciprocal_rank_fusion`; the first of such."""
-    best: dict[str, tuple[float, int]] = {}
-    for place, (ranking, weight) in enumerate(zip(rankings, weights, strict=True)):
+    worth: dict[str, float] = {}
+    for ranking, weight in zip(rankings, weights, strict=True):
         for rank, item_id in enumerate(ranking, start=1):
-            given = weight / (offset + rank)
-            if item_id not in best or given > best[item_id][0]:
-                best[item_id] = given, place
-    return {item_id: place for item_id, (_, place) in best.items()}
+            worth[item_id] = max(worth.get(item_id, 0.0), weight / rank)
+    places: dict[str, list[float]] = {}
+    for item_id in fused:
+        places.setdefault(kinds[item_id], []).append(worth[item_id])
+    queues = {kind: iter(sorted(values, reverse=True)) for kind, values in places.items()}
+    slots = [(next(queues[kinds[item_id]]), item_id) for item_id in fused]
+    return [item_id for _, item_id in sorted(slots, key=lambda slot: -slot[0])]

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from babelens.retrieval.fusion import interleave, principal_rankings, reciprocal_rank_fusion
+from babelens.retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
 
 
 def test_scores_are_sums_of_reciprocal_ranks() -> None:
@@ -43,25 +43,18 @@ def test_nothing_fuses_to_nothing() -> None:
     assert reciprocal_rank_fusion([[], []]) == []
 
 
-def test_groups_take_turns_by_what_their_best_is_worth() -> None:
-    fused = [("p1", 0.4), ("p2", 0.39), ("t1", 0.3), ("p3", 0.2), ("t2", 0.1), ("f1", 0.05)]
-    groups = {"p1": 0, "p2": 0, "p3": 0, "t1": 1, "t2": 1, "f1": 2}
-    assert interleave(fused, groups) == [
-        ("p1", 0.4),
-        ("t1", 0.3),
-        ("p2", 0.2),
-        ("t2", 0.15),
-        ("p3", pytest.approx(0.4 / 3)),
-        ("f1", 0.05),
-    ]
+def test_kinds_take_turns_by_what_their_places_are_worth() -> None:
+    rankings, weights = [["p1", "p2", "p3"], ["p3", "p2", "p1"], ["t1", "t2"]], [1.0, 0.9, 0.8]
+    fused = [item_id for item_id, _ in reciprocal_rank_fusion(rankings, weights)]
+    assert fused == ["p1", "p2", "p3", "t1", "t2"], "two rankings outweigh one"
+    kinds = {item_id: item_id[0] for item_id in fused}
+    # Photographs at their best: 1, 0.9 and 0.5; texts: 0.8 and 0.4.
+    assert interleave_kinds(fused, kinds, rankings, weights) == ["p1", "p2", "t1", "p3", "t2"]
 
 
-def test_one_group_keeps_its_order() -> None:
-    fused = [("b", 0.4), ("a", 0.39), ("c", 0.1)]
-    assert [entry[0] for entry in interleave(fused, dict.fromkeys("abc", 0))] == ["b", "a", "c"]
-
-
-def test_an_item_belongs_to_the_ranking_that_gives_it_most() -> None:
-    rankings = [["a", "b", "c"], ["c", "b", "d"]]
-    assert principal_rankings(rankings, [1.0, 1.0]) == {"a": 0, "b": 0, "c": 1, "d": 1}
-    assert principal_rankings(rankings, [1.0, 0.5]) == {"a": 0, "b": 0, "c": 0, "d": 1}
+def test_one_ranking_or_one_kind_keeps_its_order() -> None:
+    ranking = ["b", "a", "d", "c"]
+    mixed = {"a": "photo", "b": "text", "c": "photo", "d": "figure"}
+    assert interleave_kinds(ranking, mixed, [ranking], [0.3]) == ranking
+    fused = [item_id for item_id, _ in reciprocal_rank_fusion([ranking, ["c", "b"]])]
+    assert interleave_kinds(fused, dict.fromkeys("abcd", "photo"), [ranking, ["c", "b"]], [1, 1]) == fused
