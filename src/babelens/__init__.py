@@ -64,6 +64,8 @@ if TYPE_CHECKING:
         ExportReport,
         IndexInfo,
         IndexStudy,
+        PassageInfo,
+        PassageReport,
         PendingReindex,
         ReindexReport,
         RoutingReport,
@@ -74,7 +76,8 @@ if TYPE_CHECKING:
     from .describing import generate_caption, translate
     from .encoding import encode_image, encode_text
     from .models.captioners import Captioner, load_captioner
-    from .models.protocols import Encoder, ImageEncoder, TextEncoder
+    from .models.passages import PassageModelInfo, list_passage_encoders, load_passage_encoder
+    from .models.protocols import Encoder, ImageEncoder, PassageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
     from .models.translators import Translator, load_translator
     from .search import CorrectionInfo, HubnessReport, LanguageGain, ResultChanges, Route
@@ -93,6 +96,10 @@ _LAZY = {
     "IndexStudy": "collection",
     "LanguageGain": "search",
     "ModelInfo": "models.registry",
+    "PassageEncoder": "models.protocols",
+    "PassageInfo": "collection",
+    "PassageModelInfo": "models.passages",
+    "PassageReport": "collection",
     "PendingReindex": "collection",
     "ReindexReport": "collection",
     "ResultChanges": "search",
@@ -106,8 +113,10 @@ _LAZY = {
     "encode_text": "encoding",
     "generate_caption": "describing",
     "list_models": "models.registry",
+    "list_passage_encoders": "models.passages",
     "load_captioner": "models.captioners",
     "load_encoder": "models.registry",
+    "load_passage_encoder": "models.passages",
     "load_translator": "models.translators",
     "resolve_collection_path": "collection",
     "translate": "describing",
@@ -149,6 +158,10 @@ __all__ = [
     "MalformedDataError",
     "MissingExtraError",
     "ModelInfo",
+    "PassageEncoder",
+    "PassageInfo",
+    "PassageModelInfo",
+    "PassageReport",
     "PendingReindex",
     "Query",
     "Reason",
@@ -179,8 +192,10 @@ __all__ = [
     "generate_caption",
     "get_language",
     "list_models",
+    "list_passage_encoders",
     "load_captioner",
     "load_encoder",
+    "load_passage_encoder",
     "load_translator",
     "resolve_collection_path",
     "translate",

@@ -41,6 +41,12 @@ _SKIPS_SHOWN = 10
 @click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Only N files, drawn at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed of --sample.")
 @click.option(
+    "--passage-model",
+    metavar="NAME|DIR",
+    help="The encoder of passages, which finds what documents say in any language: a name from `babelens models`, or "
+    "a folder.  [default: the one they have, else multilingual-e5-small if it is on this machine]",
+)
+@click.option(
     "--metric",
     type=click.Choice(["ip", "l2"]),
     default="ip",
@@ -60,6 +66,7 @@ def index(
     exclude: tuple[str, ...],
     sample: int | None,
     seed: int,
+    passage_model: str | None,
     metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
@@ -78,11 +85,13 @@ def index(
     if not paths and not scans:
         raise click.UsageError("There is nothing to index: give a PATH, or --scans FOLDER.")
     from .app import Interrupted
-    from .models import fetch_for
+    from .models import fetch_for, fetch_passage_encoder
     from .opening import opened_to_write
     from .progress import reporting
 
     fetch_for(collection, model)
+    if passage_model is not None:
+        fetch_passage_encoder(passage_model)
     with opened_to_write(collection, model=model, metric=metric) as opened:
         before = len(opened)
         try:
@@ -97,6 +106,7 @@ def index(
                     page_scans=scans,
                     sample=sample,
                     seed=seed,
+                    passage_model=passage_model,
                     progress=reporter.update,
                 )
         except KeyboardInterrupt:

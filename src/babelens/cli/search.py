@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..types import Hit, SearchResult, Term, Text
 
 # What a person calls the rankings of `Reason`.
-_MATCHED = {"image": "picture", "caption": "caption", "words": "words"}
+_MATCHED = {"image": "picture", "caption": "caption", "passage": "passage", "words": "words"}
 _MATCH = 0.5  # the probability from which a match is more likely than luck
 
 

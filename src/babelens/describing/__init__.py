@@ -3,6 +3,7 @@
 writing.py       texts and their vectors into the catalog
 captions.py      captions, of a collection and without one
 translations.py  translations, of a collection and without one
+questions.py     translations of questions, to search for
 """
 
 from __future__ import annotations

@@ -140,8 +140,8 @@ def load_passage_encoder(
     fetch: bool = True,
     progress: Progress | None = None,
 ) -> TowerPassageEncoder:
-    """The passage encoder of a name (``babelens models``) or of a folder of sentence-transformers, on ONNX Runtime where
-    there is ``onnx/model.onnx``. What is not on this machine is fetched, unless ``fetch`` is False.
+    """The passage encoder of a name (``babelens models``) or of a folder of sentence-transformers, on ONNX Runtime
+    where there is ``onnx/model.onnx``. What is not on this machine is fetched, unless ``fetch`` is False.
 
     A folder's prefixes are those that it states (``prompts`` in ``config_sentence_transformers.json``), else those of
     the named model whose name its path bears, else none. Raises :class:`UnknownModelError` (with near names),
