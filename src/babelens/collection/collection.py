@@ -32,6 +32,7 @@ from ..types import (
     Text,
 )
 from . import care
+from .asking import Asking
 from .embeddings import EmbeddedItem, Embeddings, draw, read_embeddings
 from .pictures import picture_of, picture_term
 from .reindex import ReindexReport, clean_up, reindex
@@ -50,7 +51,7 @@ if TYPE_CHECKING:
 Metric = Literal["ip", "l2"]
 
 
-class Collection(Tuning):
+class Collection(Asking, Tuning):
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
 
     Safe to use from several threads; one process at a time may write, any number may read.

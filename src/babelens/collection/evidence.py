@@ -1,0 +1,185 @@
+"""What a search found, as evidence that an answer may cite, and whether it is enough to answer from.
+
+Passages come first, best first. Behind the passage that mentions it comes a figure, with its caption; a figure that was
+found itself brings the passages it stands among. Photographs and figures are found, too, where words say what is in
+them: something without words tells an answer nothing, so pages, whose words are in their passages, are not asked for.
+
+Whether the documents answer a question is judged by the words of passages and captions, and by their meaning where
+there is an encoder of passages; never by pictures, whose encoder may be blind to drawings.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from ..answering import Evidence
+from ..errors import UnreadableFileError
+from ..passages import body_of
+from ..retrieval.calibration import CONFIDENT
+from ..search.words import Coverage
+from ..types import Hit, Item, SearchResult, Text
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ..storage.catalog import Catalog
+
+# What a model is asked about though sentences would not be quoted from it: a model can still refuse.
+WORTH_ASKING: Final = 0.25
+
+_BEST: Final = 3  # passages that are judged and bring their figures
+_FIGURES: Final = 4
+_PASSAGES_OF_A_FIGURE: Final = 2
+_UNKNOWN: Final = "und"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """``evidence`` is best first and numbered from 1; ``confidence``, in [0, 1], is how likely it answers."""
+
+    evidence: tuple[Evidence, ...]
+    confidence: float
+    notes: tuple[str, ...]
+
+
+def findings(
+    catalog: Catalog,
+    question: str,
+    language: str,
+    *,
+    passages: SearchResult,
+    pictures: SearchResult,
+    k: int,
+    picture: Callable[[str], Image] | None = None,
+) -> Findings:
+    """The evidence for a question in ``language`` from the passages and the figures and photographs found for it.
+
+    At most ``k`` passages, and what comes along with them. ``picture`` gives the picture of an item, for a model that
+    sees; a figure without a caption is evidence for such a model only.
+    """
+    chosen = _chosen(catalog, passages.hits, pictures.hits, k)
+    said = _texts(catalog, chosen)
+    notes = list(dict.fromkeys((*passages.notes, *pictures.notes)))
+    evidence: list[Evidence] = []
+    for item, score in chosen.values():
+        one = _evidence(len(evidence) + 1, item, said[item.id], score)
+        if picture is not None and item.kind in ("figure", "image"):
+            try:
+                one = replace(one, image=_encoded(picture(item.id)))
+            except UnreadableFileError as error:
+                notes.append(f"The picture of [{one.number}] could not be read: {error.message}.")
+        if one.image is not None or any(map(str.isalpha, one.body)):
+            evidence.append(one)
+    confidence = _confidence(catalog, question, language, passages.hits, pictures.hits)
+    return Findings(tuple(evidence), confidence, tuple(notes))
+
+
+def _chosen(
+    catalog: Catalog, passages: Sequence[Hit], pictures: Sequence[Hit], k: int
+) -> dict[str, tuple[Item, float]]:
+    """Items with their scores, in the order in which they are cited, each once."""
+    chosen: dict[str, tuple[Item, float]] = {}
+    figures = 0
+    for place, hit in enumerate(passages[:k]):
+        chosen.setdefault(hit.item.id, (hit.item, _score(hit)))
+        if place < _BEST:
+            for figure in _items(catalog, hit.item.metadata.get("figures", ())):
+                if figures < _FIGURES and figure.id not in chosen:
+                    figures += 1
+                    chosen[figure.id] = figure, _score(hit)
+    for hit in pictures:
+        if _score(hit) < CONFIDENT or hit.item.id in chosen or figures == _FIGURES:
+            continue
+        figures += 1
+        chosen[hit.item.id] = hit.item, _score(hit)
+        around = _items(catalog, hit.item.metadata.get("passages", ()))
+        for passage in list(around)[:_PASSAGES_OF_A_FIGURE]:
+            chosen.setdefault(passage.id, (passage, _score(hit)))
+    return chosen
+
+
+def _items(catalog: Catalog, ids: Iterable[str]) -> Iterator[Item]:
+    listed = list(ids)
+    found = catalog.get_items(listed)
+    return (found[item_id] for item_id in listed if item_id in found)
+
+
+def _score(hit: Hit) -> float:
+    """How sure the surest ranking is of a hit."""
+    return max((reason.confidence or 0.0 for reason in hit.why), default=0.0)
+
+
+def _texts(catalog: Catalog, chosen: Iterable[str]) -> dict[str, list[Text]]:
+    found = catalog.texts_of(chosen)
+    return {item_id: [text for text in found.get(item_id, []) if text.status == "ok"] for item_id in chosen}
+
+
+def _evidence(number: int, item: Item, texts: Sequence[Text], score: float) -> Evidence:
+    source = item.source
+    headings = tuple(map(str, item.metadata.get("headings", ())))
+    is_passage = item.kind == "passage"
+    bodies = [body_of(text.body, headings) for text in texts] if is_passage else _told(texts)
+    language = texts[0].language if texts else _UNKNOWN
+    return Evidence(
+        number=number,
+        item_id=item.id,
+        document=os.path.basename(source.path),
+        page=source.page,
+        kind=item.kind,
+        body="\n".join(bodies),
+        language=None if language == _UNKNOWN else language,
+        headings=headings,
+        score=score,
+        image=None,
+    )
+
+
+def _told(texts: Sequence[Text]) -> list[str]:
+    """A picture's caption (where there are several they say the same), and the words that were read in it."""
+    captions = [text.body for text in texts if text.origin not in ("ocr", "filename")]
+    return captions[:1] + [text.body for text in texts if text.origin == "ocr"]
+
+
+def _encoded(image: Image) -> bytes:
+    buffer = io.BytesIO()
+    image.save(buffer, "WEBP", quality=90)
+    return buffer.getvalue()
+
+
+# -- confidence --------------------------------------------------------------------------------------------------
+
+
+def _confidence(
+    catalog: Catalog, question: str, language: str, passages: Sequence[Hit], pictures: Sequence[Hit]
+) -> float:
+    """How much of what the question is about stands in one place, or how near the meaning of a passage comes.
+
+    A place is a page, as far as its passages were found: a table says "4 to 9" and the line above it what of. Where
+    there are no pages it is the passage.
+    """
+    coverage = Coverage(catalog, question, language)
+    places: dict[object, list[str]] = defaultdict(list)
+    for hit in passages:
+        places[_place(hit.item)].append(hit.item.id)
+    best = passages[:_BEST]
+    rows = catalog.text_rows_of([item_id for hit in best for item_id in places[_place(hit.item)]])
+    judged = [
+        coverage.of_rows([row for item_id in places[_place(hit.item)] for row in rows.get(item_id, ())])
+        for hit in best
+    ]
+    judged += [
+        reason.confidence or 0.0
+        for hit in (*best, *pictures[:_BEST])
+        for reason in hit.why
+        if reason.ranking in ("words", "passage") and reason.text is not None  # else a file name was found
+    ]
+    return max(judged, default=0.0)
+
+
+def _place(item: Item) -> object:
+    return item.id if item.source.page is None else (item.source.path, item.source.page)
