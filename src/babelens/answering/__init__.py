@@ -8,7 +8,7 @@ from .answer import answer, stream_answer
 from .citations import CheckedText, check_citations
 from .extract import extractive_answer
 from .generate import Generator, OpenAIGenerator, configured_generator
-from .language import question_language
+from .language import known_language, question_language
 from .prompt import Prompt, approximate_tokens, build_prompt
 from .types import Answer, Citation, Evidence
 
@@ -26,6 +26,7 @@ __all__ = [
     "check_citations",
     "configured_generator",
     "extractive_answer",
+    "known_language",
     "question_language",
     "stream_answer",
 ]

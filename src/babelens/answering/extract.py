@@ -17,6 +17,7 @@ from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from ..passages import without_contents
 from ..storage.fulltext import analyze
 from .phrases import Phrases, phrases, stop_words
 from .quotes import has_words, quote_spans, stands_in
@@ -35,7 +36,6 @@ _SOFT_BREAK: Final = re.compile(r"(?<=[;；•])\s*|(?<=[、,،:：])\s+|\s+")
 _LABEL: Final = re.compile(
     r"[^\W\d]{1,12}[.\s]*\d+(?:[-–.]\d+)*"
 )  # of a caption that names itself: "Figure 3-2"
-_LEADERS: Final = re.compile(r"[^\n]*(?:[ \t]?[.·…]){5}[^\n]*")  # a line of a table of contents
 _HIRAGANA: Final = re.compile(r"[\u3041-\u309f]+")
 _MARKS: Final = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'), ("『", "』"))
 
@@ -88,7 +88,7 @@ def _candidates(one: Evidence) -> Iterator[str]:
     else:
         sentences = [
             piece
-            for sentence in split_sentences(_LEADERS.sub("\n\n", one.body))
+            for sentence in split_sentences(without_contents(one.body))
             for piece in _pieces(sentence)
         ]
     told = [text for text in sentences if has_words(text)]

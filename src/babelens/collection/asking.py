@@ -90,7 +90,7 @@ class Asking:
         return _with_notes(pieces, found.notes)
 
     def _findings(self, question: str, *, k: int, where: str | None, pictured: bool) -> Findings:
-        from ..answering import question_language
+        from ..answering import known_language
 
         # Apart, so that no number of pictures takes the places of passages.
         passages = self.search(question, k=_READ_PER_PASSAGE * k, where=where, kinds=["passage"])
@@ -98,7 +98,7 @@ class Asking:
         return findings(
             self._catalog,
             question,
-            question_language(question),
+            language=known_language(question),
             passages=passages,
             pictures=pictures,
             k=k,

@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import io
 import os
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..answering import Evidence
 from ..errors import UnreadableFileError
-from ..passages import body_of
+from ..passages import body_of, without_contents
 from ..retrieval.calibration import CONFIDENT
 from ..search.words import Coverage
 from ..types import Hit, Item, SearchResult, Text
@@ -50,33 +51,50 @@ class Findings:
 def findings(
     catalog: Catalog,
     question: str,
-    language: str,
     *,
+    language: str | None,
     passages: SearchResult,
     pictures: SearchResult,
     k: int,
     picture: Callable[[str], Image] | None = None,
 ) -> Findings:
-    """The evidence for a question in ``language`` from the passages and the figures and photographs found for it.
+    """The evidence for a question from the passages and from the figures and photographs found for it.
 
-    At most ``k`` passages, and what comes along with them. ``picture`` gives the picture of an item, for a model that
-    sees; a figure without a caption is evidence for such a model only.
+    ``language`` is the question's where it shows. At most ``k`` passages, and what comes along with them. ``picture``
+    gives the picture of an item, for a model that sees; a figure without words is evidence for such a model only.
     """
-    chosen = _chosen(catalog, passages.hits, pictures.hits, k)
+    hits = _telling(catalog, passages.hits, language)
+    chosen = _chosen(catalog, hits, pictures.hits, k)
     said = _texts(catalog, chosen)
+    captions = [text.body for item_id, (item, _) in chosen.items() if item.kind == "figure" for text in said[item_id]]
     notes = list(dict.fromkeys((*passages.notes, *pictures.notes)))
     evidence: list[Evidence] = []
     for item, score in chosen.values():
-        one = _evidence(len(evidence) + 1, item, said[item.id], score)
+        one = _evidence(len(evidence) + 1, item, said[item.id], score, captions)
         if picture is not None and item.kind in ("figure", "image"):
             try:
                 one = replace(one, image=_encoded(picture(item.id)))
             except UnreadableFileError as error:
                 notes.append(f"The picture of [{one.number}] could not be read: {error.message}.")
-        if one.image is not None or any(map(str.isalpha, one.body)):
+        if one.image is not None or _has_letters(one.body):
             evidence.append(one)
-    confidence = _confidence(catalog, question, language, passages.hits, pictures.hits)
+    confidence = _confidence(catalog, question, language, hits, pictures.hits)
     return Findings(tuple(evidence), confidence, tuple(notes))
+
+
+def _telling(catalog: Catalog, hits: Sequence[Hit], language: str | None) -> list[Hit]:
+    """The passages that say something, in the language of the question unless there are none: where words of two
+    languages are spelt alike it is mostly an accident. What was found by its meaning stays, whatever its language."""
+    texts = _texts(catalog, [hit.item.id for hit in hits])
+    said = [hit for hit in hits if any(_has_letters(_body(hit.item, text)) for text in texts[hit.item.id])]
+    own = [
+        hit
+        for hit in said
+        if language is None
+        or any(reason.ranking == "passage" for reason in hit.why)
+        or any(text.language in (language, _UNKNOWN) for text in texts[hit.item.id])
+    ]
+    return own or said
 
 
 def _chosen(
@@ -114,35 +132,61 @@ def _score(hit: Hit) -> float:
     return max((reason.confidence or 0.0 for reason in hit.why), default=0.0)
 
 
-def _texts(catalog: Catalog, chosen: Iterable[str]) -> dict[str, list[Text]]:
-    found = catalog.texts_of(chosen)
-    return {item_id: [text for text in found.get(item_id, []) if text.status == "ok"] for item_id in chosen}
+def _texts(catalog: Catalog, item_ids: Iterable[str]) -> dict[str, list[Text]]:
+    listed = list(item_ids)
+    found = catalog.texts_of(listed)
+    return {item_id: [text for text in found.get(item_id, []) if text.status == "ok"] for item_id in listed}
 
 
-def _evidence(number: int, item: Item, texts: Sequence[Text], score: float) -> Evidence:
-    source = item.source
-    headings = tuple(map(str, item.metadata.get("headings", ())))
-    is_passage = item.kind == "passage"
-    bodies = [body_of(text.body, headings) for text in texts] if is_passage else _told(texts)
+# -- one piece of evidence ---------------------------------------------------------------------------------------
+
+
+def _evidence(
+    number: int, item: Item, texts: Sequence[Text], score: float, captions: Sequence[str]
+) -> Evidence:
+    if item.kind == "passage":
+        body = "\n".join(_body(item, text) for text in texts)
+        for caption in captions:  # they are evidence of their own
+            body = _without(body, caption)
+    else:
+        body = "\n".join(_told(texts))
     language = texts[0].language if texts else _UNKNOWN
     return Evidence(
         number=number,
         item_id=item.id,
-        document=os.path.basename(source.path),
-        page=source.page,
+        document=os.path.basename(item.source.path),
+        page=item.source.page,
         kind=item.kind,
-        body="\n".join(bodies),
+        body=body,
         language=None if language == _UNKNOWN else language,
-        headings=headings,
+        headings=_headings(item),
         score=score,
         image=None,
     )
+
+
+def _headings(item: Item) -> tuple[str, ...]:
+    return tuple(map(str, item.metadata.get("headings", ())))
+
+
+def _body(item: Item, text: Text) -> str:
+    return without_contents(body_of(text.body, _headings(item))).strip()
 
 
 def _told(texts: Sequence[Text]) -> list[str]:
     """A picture's caption (where there are several they say the same), and the words that were read in it."""
     captions = [text.body for text in texts if text.origin not in ("ocr", "filename")]
     return captions[:1] + [text.body for text in texts if text.origin == "ocr"]
+
+
+def _without(body: str, caption: str) -> str:
+    """The body without lines that are a caption, which may be broken elsewhere."""
+    words = r"\s+".join(map(re.escape, caption.split()))
+    return re.sub(rf"^{words}$\n?", "\n", body, flags=re.MULTILINE).strip() if words else body
+
+
+def _has_letters(body: str) -> bool:
+    return any(map(str.isalpha, body))
 
 
 def _encoded(image: Image) -> bytes:
@@ -155,7 +199,7 @@ def _encoded(image: Image) -> bytes:
 
 
 def _confidence(
-    catalog: Catalog, question: str, language: str, passages: Sequence[Hit], pictures: Sequence[Hit]
+    catalog: Catalog, question: str, language: str | None, passages: Sequence[Hit], pictures: Sequence[Hit]
 ) -> float:
     """How much of what the question is about stands in one place, or how near the meaning of a passage comes.
 
