@@ -3,7 +3,8 @@
 Sentences are compared with the question by the words of the full-text search
 (:func:`babelens.storage.fulltext.analyze`) and by pairs of neighbouring words, weighted by how rare they are among the
 sentences at hand (BM25). The words that ask ("which", "how") do not count. Half as much counts what the rest of the
-passage and its headings say, and an earlier place in the ranking breaks near ties. The weights were set by hand.
+passage and its headings say, and an earlier place in the ranking breaks near ties. After the first sentence, words that
+were quoted already count less. The weights were set by hand.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -29,6 +30,7 @@ SENTENCES: Final = 3
 _K1, _B = 1.2, 0.4
 _CONTEXT: Final = 0.5
 _PER_RANK: Final = 0.05
+_SAID: Final = 0.3  # of the weight of a word that an earlier quotation has
 _WORTH: Final = 0.5  # of the best score; less is left out
 _LONGEST: Final = 400  # characters of a quotation
 _SHORTEST: Final = 3  # tokens; less is a heading or a stray label
@@ -67,7 +69,7 @@ def extractive_answer(question: str, evidence: Sequence[Evidence], language: str
     scored = _scores(question, sentences)
     notes: tuple[str, ...] = ()
     if max(scored) > 0:
-        chosen = _best(sentences, scored)
+        chosen = _best(question, sentences, scored)
     else:
         chosen = [min(sentences, key=lambda sentence: sentence.rank)]
         notes = (
@@ -109,8 +111,8 @@ def _pieces(sentence: str) -> Iterator[str]:
     yield sentence
 
 
-def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
-    """One score per sentence; 0 where it shares no word with the question."""
+def _scores(question: str, sentences: Sequence[_Sentence], said: Set[str] = frozenset()) -> list[float]:
+    """One score per sentence; 0 where it shares no word with the question. What was ``said`` counts less."""
     wanted = _terms(question)
     count = len(sentences)
     length = sum(s.tokens.total() for s in sentences) / count or 1.0
@@ -124,7 +126,7 @@ def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
     for s in sentences:
         norm = _K1 * (1 - _B + _B * s.tokens.total() / length)
         own = sum(
-            weight[t] * s.tokens[t] * (_K1 + 1) / (s.tokens[t] + norm)
+            weight[t] * (_SAID if t in said else 1.0) * s.tokens[t] * (_K1 + 1) / (s.tokens[t] + norm)
             for t in wanted
             if s.tokens[t] and t in weight
         )
@@ -153,16 +155,18 @@ def _asking() -> frozenset[str]:
     return frozenset(token for words in stop_words().values() for word in words for token in analyze(word))
 
 
-def _best(sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sentence]:
-    order = sorted(range(len(sentences)), key=lambda i: -scores[i])
+def _best(question: str, sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sentence]:
+    """The best sentence, then those that say most of what the ones before do not; each wording once."""
     chosen: list[_Sentence] = []
-    seen: set[str] = set()
-    for i in order:
-        if len(chosen) == SENTENCES or scores[i] < _WORTH * scores[order[0]]:
+    worth = _WORTH * max(scores)
+    while len(chosen) < SENTENCES:
+        seen = {sentence.text for sentence in chosen}
+        left = [i for i, sentence in enumerate(sentences) if sentence.text not in seen]
+        best = max(left, key=lambda i: scores[i], default=None)
+        if best is None or scores[best] < worth:
             break
-        if sentences[i].text not in seen:
-            seen.add(sentences[i].text)
-            chosen.append(sentences[i])
+        chosen.append(sentences[best])
+        scores = _scores(question, sentences, {token for one in chosen for token in one.tokens})
     return chosen
 
 
