@@ -156,16 +156,12 @@ def _asking() -> frozenset[str]:
 
 
 def _best(question: str, sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sentence]:
-    """The best sentence, then those that say most of what the ones before do not; each wording once."""
+    """The best sentence, then of those that are worth it what says most beside; each wording once."""
     chosen: list[_Sentence] = []
-    worth = _WORTH * max(scores)
-    while len(chosen) < SENTENCES:
-        seen = {sentence.text for sentence in chosen}
-        left = [i for i, sentence in enumerate(sentences) if sentence.text not in seen]
-        best = max(left, key=lambda i: scores[i], default=None)
-        if best is None or scores[best] < worth:
-            break
-        chosen.append(sentences[best])
+    worthy = [i for i, score in enumerate(scores) if score >= _WORTH * max(scores)]
+    while worthy and len(chosen) < SENTENCES:
+        chosen.append(sentences[max(worthy, key=lambda i: scores[i])])
+        worthy = [i for i in worthy if sentences[i].text != chosen[-1].text]
         scores = _scores(question, sentences, {token for one in chosen for token in one.tokens})
     return chosen
 
