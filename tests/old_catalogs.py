@@ -20,6 +20,7 @@ def _as_version_3(folder: Path, bodies: dict[int, str]) -> None:
     """Takes a catalog back to what it was before the analysis had a number."""
     with closing(sqlite3.connect(folder / "catalog.db")) as connection, connection:
         connection.execute("DELETE FROM settings WHERE key = 'words_analysis'")
+        connection.execute("DROP INDEX items_of_documents")
         connection.execute("DELETE FROM words")
         rows = [(2 * row, _tokens_of_version_1(body)) for row, body in bodies.items()]
         connection.executemany("INSERT INTO words (rowid, tokens) VALUES (?, ?)", rows)

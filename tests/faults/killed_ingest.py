@@ -73,6 +73,7 @@ class Folder:
         for _ in range(PICTURES):
             self.paint(self.path / f"{self.made:03}.png")
         self.write(self.path / "broken.png", b"\x89PNG\r\n\x1a\n and no more")
+        self.write_notes()
         self.write_captions()
 
     def change(self) -> None:
@@ -89,7 +90,13 @@ class Folder:
         self.paint(edited)
         for _ in range(12):
             self.paint(self.path / f"{self.made:03}.png")
+        self.write_notes()
         self.write_captions()
+
+    def write_notes(self) -> None:
+        """Two documents, one of which changes."""
+        for name, words in (("old.md", "always the same"), ("new.md", f"written {self.made}")):
+            self.write(self.path / name, f"# Notes\n\nWhat is in here was {words}.\n".encode())
 
     def paint(self, path: Path) -> None:
         self.made += 1
@@ -154,7 +161,7 @@ def state(collection: Path) -> dict[str, Any]:
                 key: sorted((text.origin, text.language, text.body) for text in texts)
                 for key, texts in catalog.texts_of(items).items()
             },
-            "vectors": {key: np.round(vectors[key], 3).tolist() for key in items},
+            "vectors": {key: np.round(vector, 3).tolist() for key, vector in vectors.items()},
             "counts": [catalog.count_vectors(row, "image"), catalog.count_vectors(row, "text")],
             "words": len(catalog.search_words("igual", k=10_000)),
         }

@@ -7,23 +7,19 @@ from typing import TYPE_CHECKING, Final
 
 from ..languages import get_language
 from ..retrieval.calibration import CONFIDENT
+from .contents import Contents
 from .evidence import WORTH_ASKING, Findings, findings
 
 if TYPE_CHECKING:
-    from PIL.Image import Image
-
     from ..answering import Answer, Generator
-    from ..storage.catalog import Catalog
     from ..types import SearchResult
 
 _READ_PER_PASSAGE: Final = 3  # places of the search for each passage that is wanted: confidence looks at whole pages
 _PICTURES: Final = 8
 
 
-class Asking:
+class Asking(Contents):
     """Answers come from what is in the collection, with citations that were checked, or say that nothing answers."""
-
-    _catalog: Catalog
 
     if TYPE_CHECKING:
 
@@ -35,8 +31,6 @@ class Asking:
             where: str | None = None,
             kinds: Sequence[str] | None = None,
         ) -> SearchResult: ...
-
-        def picture(self, item_id: str, *, max_side: int = 1024) -> Image: ...
 
     def ask(
         self,

@@ -36,6 +36,7 @@ WORTH_ASKING: Final = 0.25
 _BEST: Final = 3  # passages that are judged and bring their figures
 _FIGURES: Final = 4
 _PASSAGES_OF_A_FIGURE: Final = 2
+_SURE: Final = 0.5  # of all places: so far up goes a passage that holds every word of the question
 _UNKNOWN: Final = "und"
 
 
@@ -83,8 +84,9 @@ def findings(
 
 
 def _telling(catalog: Catalog, hits: Sequence[Hit], language: str | None) -> list[Hit]:
-    """The passages that say something, in the language of the question unless there are none: where words of two
-    languages are spelt alike it is mostly an accident. What was found by its meaning stays, whatever its language."""
+    """The passages that say something, those that are surest further up, in the language of the question unless there
+    are none: where words of two languages are spelt alike it is mostly an accident. What was found by its meaning
+    stays, whatever its language."""
     texts = _texts(catalog, [hit.item.id for hit in hits])
     said = [hit for hit in hits if any(_has_letters(_body(hit.item, text)) for text in texts[hit.item.id])]
     own = [
@@ -94,7 +96,10 @@ def _telling(catalog: Catalog, hits: Sequence[Hit], language: str | None) -> lis
         or any(reason.ranking == "passage" for reason in hit.why)
         or any(text.language in (language, _UNKNOWN) for text in texts[hit.item.id])
     ]
-    return own or said
+    found = own or said
+    # BM25 over n-grams weighs long words; "What does E2 mean?" is about a short one.
+    order = sorted(range(len(found)), key=lambda i: i / len(found) - _SURE * _score(found[i]))
+    return [found[i] for i in order]
 
 
 def _chosen(

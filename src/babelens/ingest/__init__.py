@@ -9,6 +9,7 @@ texts.py     captions and their vectors
 datasets.py  captions files
 report.py    what to tell the user
 reencode.py  new vectors for what is there, when the encoder changes
+redraw.py    those of pages and figures
 """
 
 from __future__ import annotations

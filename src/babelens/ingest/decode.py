@@ -28,13 +28,22 @@ from ..types import Skip
 from ..vectors import Floats
 
 NOT_A_PICTURE: Final = "not a picture"
-SIDECAR: Final = "captions"  # the reason in the state of a file that holds a picture's captions
+# Reasons in the state of a file that is no picture and yet of use: it holds a picture's captions, or it is a document
+# (one of those has pages that only OCR could read, and nobody did).
+SIDECAR: Final = "captions"
+DOCUMENT: Final = "document"
+UNREAD: Final = "document with unread pages"
 
 # Results ahead of the consumer: two batches of the encoder, so that it never waits while it has not all it needs.
 _WINDOW: Final = 136
 
 # Larger files are read by the decoder itself, which may not need all of them.
 _IN_MEMORY_BYTES: Final = 128 << 20
+
+
+def is_document(state: FileState | None) -> bool:
+    """Whether a known file was read as a document."""
+    return state is not None and state.status == "ok" and state.reason in (DOCUMENT, UNREAD)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -33,14 +33,12 @@ from ..storage.catalog import Catalog
 from ..storage.rows import FileState
 from ..types import Item, Progress, Skip, Source, Text
 from ..vectors import Floats
+from .decode import DOCUMENT, UNREAD, is_document
 from .pictures import encode_each
 from .report import Tally
 
 if TYPE_CHECKING:
     from PIL.Image import Image
-
-DOCUMENT: Final = "document"  # the reason in the state of a file that was read as one
-UNREAD: Final = "document with unread pages"  # as well, but OCR would find more
 
 _ENCODE: Final = 64  # pictures given to the encoder at a time
 
@@ -51,11 +49,6 @@ class DocumentJob:
 
     file: FoundFile
     known: FileState | None
-
-
-def is_document(state: FileState | None) -> bool:
-    """Whether a known file was read as a document."""
-    return state is not None and state.status == "ok" and state.reason in (DOCUMENT, UNREAD)
 
 
 def page_folder(path: str) -> FoundFile:
@@ -144,17 +137,8 @@ class DocumentWriter:
         vectors: dict[str, Floats] = {}
         with Drawing(document.path, self._encoder.image_size) as drawing:
             for start in range(0, len(pictured), _ENCODE):
-                drawn = []
-                for item in pictured[start : start + _ENCODE]:
-                    try:
-                        drawn.append((item.id, self._encoder.prepare(drawing.of(item))))
-                    except (UnreadableFileError, ValueError) as error:
-                        reason = error.reason if isinstance(error, UnreadableFileError) else str(error)
-                        self.tally.skipped.append(Skip(document.path, f"page {item.source.page}: {reason}"))
-                encoded = encode_each(self._encoder, [pixels for _, pixels in drawn])
-                for (item_id, _), vector in zip(drawn, encoded, strict=True):
-                    if vector is not None:
-                        vectors[item_id] = vector
+                batch = pictured[start : start + _ENCODE]
+                vectors |= encode_drawn(batch, drawing, self._encoder, self.tally.skipped)
         return vectors
 
     def _count(self, document: Document) -> None:
@@ -195,6 +179,23 @@ class Drawing:
             return self._renderer.box(page, box, max_side=min(1024, self._size * longer // shorter))
         shorter = max(1, min(item.metadata["width"], item.metadata["height"]))
         return self._renderer.page(page, dpi=min(DPI, DPI * self._size / shorter))
+
+
+def encode_drawn(
+    items: Sequence[Item], drawing: Drawing, encoder: ImageEncoder, skipped: list[Skip]
+) -> dict[str, Floats]:
+    """The vectors of pages and figures of one document, by item. One that cannot be drawn is added to ``skipped``."""
+    drawn = []
+    for item in items:
+        try:
+            drawn.append((item.id, encoder.prepare(drawing.of(item))))
+        except (UnreadableFileError, ValueError) as error:
+            reason = error.reason if isinstance(error, UnreadableFileError) else str(error)
+            skipped.append(Skip(item.source.path, f"page {item.source.page}: {reason}"))
+    vectors = encode_each(encoder, [pixels for _, pixels in drawn])
+    return {
+        item_id: vector for (item_id, _), vector in zip(drawn, vectors, strict=True) if vector is not None
+    }
 
 
 class _Items:

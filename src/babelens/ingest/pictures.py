@@ -19,7 +19,7 @@ from ..storage.catalog import Catalog
 from ..storage.rows import FileState
 from ..types import Item, Source
 from ..vectors import Floats
-from .decode import SIDECAR, Decoded, Decoder
+from .decode import SIDECAR, Decoded, Decoder, is_document
 from .report import Tally
 from .texts import TextWriter, Wish
 
@@ -53,6 +53,7 @@ class _Rows:
     lost: list[str] = field(default_factory=list)
     changed: list[str] = field(default_factory=list)
     wishes: list[Wish] = field(default_factory=list)
+    once_documents: list[str] = field(default_factory=list)  # texts beside a picture that is there only now
 
 
 class PictureWriter:
@@ -203,6 +204,7 @@ class PictureWriter:
             self._catalog.put_items(rows.items)
             for item_id in rows.changed:  # a model described the picture that was there before
                 self._catalog.delete_texts(item_id, ["caption-model"])
+            self._catalog.remove_files(rows.once_documents)
             for state in rows.states:
                 self._catalog.put_file(state)
             if rows.lost:
@@ -227,6 +229,8 @@ class PictureWriter:
         if entry.sidecars:
             rows.wishes.append(Wish(item_id, path, "human", entry.captions))
             rows.states += [replace(sidecar, item_id=item_id) for sidecar in entry.sidecars]
+            known = self._catalog.files_at([sidecar.path for sidecar in entry.sidecars])
+            rows.once_documents += [path for path, state in known.items() if is_document(state)]
         if self._filename_captions or (moved and self._has_filename_caption(item_id)):
             caption = filename_caption(path, default=self._caption_language)
             rows.wishes.append(Wish(item_id, path, "filename", (caption,) if caption else ()))

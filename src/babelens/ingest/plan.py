@@ -17,8 +17,8 @@ from ..sources.scan import FoundFile, Scan, Sidecar
 from ..storage.catalog import Catalog
 from ..storage.rows import FileState
 from ..types import Skip
-from .decode import NOT_A_PICTURE, SIDECAR, Job
-from .documents import UNREAD, DocumentJob, is_document, page_folder
+from .decode import NOT_A_PICTURE, SIDECAR, UNREAD, Job, is_document
+from .documents import DocumentJob, page_folder
 from .report import Tally
 
 _CHUNK: Final = 1000
@@ -100,6 +100,8 @@ class Plan:
             known = self._catalog.files_at([file.path for file in chunk])
             for file in chunk:
                 state = known.get(file.path)
+                if state is not None and state.reason == SIDECAR:
+                    continue  # captions that their picture left behind
                 if state is None or (state.size, state.mtime_ns) != (file.size, file.mtime_ns):
                     yield DocumentJob(file, state)
                 elif state.status == "skipped" and state.reason != NOT_A_PICTURE:

@@ -24,6 +24,7 @@ from ..types import Item, Progress, Skip
 from ..vectors import Floats
 from .decode import SIDECAR, Decoded, Decoder, Job
 from .pictures import NO_VECTOR, encode_each
+from .redraw import CHANGED, GONE, Redrawing
 from .texts import BodyVectors
 
 _PAGE: Final = 1000  # items looked up at a time
@@ -31,8 +32,6 @@ _ENCODE: Final = 64  # pictures given to the encoder at a time
 _TEXTS: Final = 256  # texts encoded and committed at a time
 _COMMIT_SECONDS: Final = 1.0
 
-_GONE: Final = "the file is gone"
-_CHANGED: Final = "the file has changed since it was indexed"
 _IMPORTED: Final = "imported as a vector, without a file"
 
 
@@ -47,7 +46,7 @@ class Reencoded:
 
 
 def reencode(catalog: Catalog, encoder: Encoder, number: int, *, progress: Progress) -> Reencoded:
-    """Gives every picture and every searchable text of a catalog a vector of ``encoder``, whose number is ``number``.
+    """Gives every picture and every caption of a catalog a vector of ``encoder``, whose number is ``number``.
 
     A picture whose file is gone, has changed or cannot be read is skipped. Commits about once a second. Ctrl-C commits
     what is encoded, then raises ``KeyboardInterrupt``; :class:`StorageFullError` keeps what was committed.
@@ -56,6 +55,8 @@ def reencode(catalog: Catalog, encoder: Encoder, number: int, *, progress: Progr
         pictures, texts = catalog.count_without(number)
         walk = _Pictures(catalog, encoder, number)
         walk.run(pictures, progress)
+        redrawn = Redrawing(catalog, encoder, number, walk.skipped)
+        redrawn.run(lambda done: progress(walk.written + done, pictures, "pages and figures"))
         bodies = BodyVectors(encoder)
         written = last = 0
         while page := catalog.texts_without(number, last, limit=_TEXTS):
@@ -64,7 +65,7 @@ def reencode(catalog: Catalog, encoder: Encoder, number: int, *, progress: Progr
             catalog.put_vectors(number, "text", [row for row, _ in page], vectors)
             written += len(page)
             progress(written, texts, "texts")
-    return Reencoded(walk.written, written, bodies.cut, tuple(walk.skipped))
+    return Reencoded(walk.written + redrawn.written, written, bodies.cut, tuple(walk.skipped))
 
 
 class _Pictures:
@@ -115,7 +116,7 @@ class _Pictures:
                 wanted = _Wanted(item, indexed=item.source.path in known)
                 path = self._path_of(wanted)
                 if path is None:
-                    self._skip(wanted, _GONE if wanted.indexed else _IMPORTED)
+                    self._skip(wanted, GONE if wanted.indexed else _IMPORTED)
                 else:
                     self._wanted.append(wanted)
                     yield Job(FoundFile(path, 0, 0))
@@ -140,7 +141,7 @@ class _Pictures:
         if result.reason is not None:
             self._skip(wanted, result.reason)
         elif result.vector is None or not self._same(wanted, result):
-            self._skip(wanted, _CHANGED)
+            self._skip(wanted, CHANGED)
         else:
             self._vectors[wanted.item.id] = result.vector
         self._settled.add(result.state.sha256)

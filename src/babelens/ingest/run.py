@@ -155,9 +155,9 @@ def _documents(plan: Plan, writer: DocumentWriter, tally: Tally, report: Progres
     tally.take_in(writer.tally)
 
 
-def _page_reporter(report: Progress, done: int, jobs: int, name: str) -> Progress:
-    def on_page(page: int, pages: int | None = None, note: str = "") -> None:
-        report(done, jobs, f"{name}, page {page:,} of {pages or page:,} {note}".rstrip())
+def _page_reporter(report: Progress, before: int, documents: int, name: str) -> Progress:
+    def on_page(done: int, total: int | None = None, note: str = "") -> None:
+        report(before, documents, f"{name}, page {done:,} of {total or done:,} {note}".rstrip())
 
     return on_page
 

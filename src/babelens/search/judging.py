@@ -16,6 +16,7 @@ from .rivals import Rivals
 if TYPE_CHECKING:
     from ..models.protocols import Encoder
     from ..storage.catalog import Catalog
+    from .kinds import PictureKind
     from .upkeep import FreshIndex
 
 
@@ -45,29 +46,41 @@ class Judging:
         self._load = load
         self._rivals = Rivals(catalog)
 
-    def pictures(self, query: Query, target: Floats, encoder: Encoder | None = None) -> Judge:
+    def pictures(
+        self,
+        query: Query,
+        target: Floats,
+        encoder: Encoder | None = None,
+        *,
+        kind: PictureKind | None = None,
+    ) -> Judge:
         """Judges pictures found with ``target``, the vector of ``query``; ``encoder`` is the one whose text tower made
-        it, where that is not the collection's own."""
+        it, where that is not the collection's own. Those of a ``kind`` are judged against others of it."""
         pair = pair_of(query)
+        if kind is None:
+            sample, size = self._images.background(), self._images.searched
+        else:
+            sample, size = kind.sample, len(kind.seqs)
         if pair != "text_image":
-            return self._judge(self._images, target, "image_image", {})
+            return self._judge(sample, size, target, "image_image", {})
         encoder = encoder or self._load()
-        return self._judge(self._images, target, pair, encoder.calibration, encoder)
+        return self._judge(sample, size, target, pair, encoder.calibration, encoder)
 
     def captions(self, meaning: Floats) -> Judge:
-        return self._judge(self._texts, meaning, "text_text", self._load().calibration)
+        texts = self._texts
+        return self._judge(texts.background(), texts.searched, meaning, "text_text", self._load().calibration)
 
     def _judge(
         self,
-        index: FreshIndex,
+        sample: Floats,
+        size: int,
         vector: Floats,
         pair: Pair,
         card: Mapping[str, float],
         encoder: Encoder | None = None,
     ) -> Judge:
-        sample = index.background()
         # Not through BLAS: its threads cost more than they save on so few rows, and stall on a busy machine.
-        background = measure_background(np.einsum("ij,j->i", sample, vector), index.searched)
+        background = measure_background(np.einsum("ij,j->i", sample, vector), size)
 
         def judge(places: Sequence[Place]) -> list[float | None]:
             rivals: Mapping[int, float] = {}

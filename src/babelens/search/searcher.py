@@ -1,6 +1,6 @@
 """From a query to hits: up to three rankings of the items, fused by rank, with the confidence of the best one.
 
-    image    the pictures' vectors, nearest to the query's
+    image    the pictures' vectors, nearest to the query's; pictures, pages and figures each in a ranking of their own
     caption  the texts' vectors, nearest to the query's words; an item stands where its best text stands
     words    BM25 over texts and file names
 
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
 
 import numpy as np
@@ -39,7 +39,9 @@ from ..types import (
 )
 from ..vectors import Floats, Ids, normalize
 from .correction import PictureCorrection, candidates
-from .judging import Judge, Judging, Place, pair_of
+from .judging import Judging, Place, pair_of
+from .kinds import PictureKind, PictureKinds
+from .ranking import BLIND, Ranking, RankingName
 from .routes import Routed, Router
 from .trust import Trust
 from .upkeep import FreshIndex
@@ -49,39 +51,10 @@ if TYPE_CHECKING:
     from ..models.protocols import Encoder
     from ..storage.catalog import Catalog
 
-RankingName = Literal["image", "caption", "words"]
-
 # How deep each ranking is read before they are fused, at least.
 _DEPTH: Final = 100
-# A ranking whose best hit does not stand out keeps this share of its weight: some of it may still be right.
-_FLOOR: Final = 0.1
 _MAX_TEXTS_PER_ITEM: Final = 8
-# Below this trust, the pictures say nothing about words.
-_BLIND: Final = 0.1
-# From this trust on, a ranking may be as sure as its scores are. Trust is no probability: captions that fit many
-# pictures halve it for an encoder that sees well, while one that is blind to a collection has hardly any.
-_SEEING: Final = 0.5
 _PHOTO_FORMATS: Final = ("jpeg", "heif", "heic", "mpo")
-
-
-@dataclass(frozen=True, slots=True)
-class _Ranking:
-    """Items best first, each once. ``judge`` gives the probability that a place in it is a match."""
-
-    name: RankingName
-    places: list[Place]
-    trust: float
-    judge: Judge
-
-    def confidences(self, places: Sequence[Place]) -> list[float | None]:
-        """The probability that each place is a match, less where the ranking hardly knows the collection."""
-        sight = min(1.0, max(0.0, self.trust - _BLIND) / (_SEEING - _BLIND))
-        return [None if value is None else value * sight for value in self.judge(places)]
-
-    @property
-    def weight(self) -> float:
-        best = self.judge(self.places[:1])[0] if self.places else None
-        return self.trust * (_FLOOR + (1 - _FLOOR) * (1.0 if best is None else best))
 
 
 class Searcher:
@@ -111,6 +84,7 @@ class Searcher:
         self._judging = Judging(catalog, self.images, self.texts, load)
         self._trust = Trust(catalog, encoder_number, self.images, self.texts)
         self._correction = PictureCorrection(catalog, encoder_number)
+        self._kinds = PictureKinds(catalog, encoder_number, load)
         self._told: set[str] = set()
 
     @property
@@ -193,18 +167,18 @@ class Searcher:
         words: str,
         where: Filter | None,
         depth: int,
-    ) -> list[_Ranking]:
+    ) -> list[Ranking]:
         rankings = []
         if target is not None:
-            # The bank is of the collection's own text tower, and says nothing about another one's queries.
-            by_words = meaning is not None and routed is None
-            places = self._image_places(query, target, where, depth, by_words=by_words)
-            trust = 1.0 if meaning is None else routed.route.trust if routed else self._trust.image
-            judge = self._judging.pictures(query, target, routed.encoder if routed else None)
-            rankings.append(_Ranking("image", places, trust, judge))
+            by_words = meaning is not None
+            allowed = None if where is None else self._allowed("image", where)
+            for kind in self._kinds.current() or (None,):
+                rankings.append(
+                    self._picture_ranking(query, target, routed, kind, allowed, depth, by_words=by_words)
+                )
         if meaning is not None and query.mode != "image" and len(self.texts):
             places = self._caption_places(meaning, where, depth)
-            rankings.append(_Ranking("caption", places, self._trust.caption, self._judging.captions(meaning)))
+            rankings.append(Ranking("caption", places, self._trust.caption, self._judging.captions(meaning)))
         if words:
             rankings.append(self._words_ranking(query, words, where, depth))
         return rankings
@@ -213,7 +187,7 @@ class Searcher:
         self,
         query: Query,
         target: Floats | None,
-        rankings: list[_Ranking],
+        rankings: list[Ranking],
         without: str | None,
         clock: _Clock,
     ) -> SearchResult:
@@ -222,10 +196,10 @@ class Searcher:
             [ranking.weight for ranking in rankings],
         )
         chosen = [item_id for item_id, _ in order if item_id != without][: query.k]
-        places: dict[RankingName, dict[str, tuple[int, Place]]] = {
-            ranking.name: {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
-            for ranking in rankings
-        }
+        places: dict[RankingName, dict[str, tuple[int, Place]]] = {}
+        for ranking in rankings:  # those of pictures, one for each kind, have no item in common
+            ranks = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
+            places.setdefault(ranking.name, {}).update(ranks)
         clock.lap("fuse")
         items = self._catalog.get_items(chosen)
         rows = {
@@ -238,7 +212,8 @@ class Searcher:
         cosines = self._cosines(target, chosen, places)
         why: dict[str, list[Reason]] = {item_id: [] for item_id in chosen if item_id in items}
         for ranking in rankings:
-            shown = [places[ranking.name][item_id] for item_id in why if item_id in places[ranking.name]]
+            own = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
+            shown = [own[item_id] for item_id in why if item_id in own]
             judged = ranking.confidences([place for _, place in shown])
             for (rank, place), said_of in zip(shown, judged, strict=True):
                 text = None if place.text_row is None else texts.get(place.text_row)
@@ -272,12 +247,41 @@ class Searcher:
 
     # -- rankings ------------------------------------------------------------------------------------------
 
+    def _picture_ranking(
+        self,
+        query: Query,
+        target: Floats,
+        routed: Routed | None,
+        kind: PictureKind | None,
+        allowed: Ids | None,
+        depth: int,
+        *,
+        by_words: bool,
+    ) -> Ranking:
+        """The pictures of a kind, or all where there is but one kind."""
+        of_document = kind is not None and kind.of_document
+        if kind is not None:
+            allowed = kind.seqs if allowed is None else np.intersect1d(allowed, kind.seqs, assume_unique=True)
+        # The bank is of the collection's own text tower, and says nothing about another one's queries.
+        corrected = by_words and routed is None and not of_document
+        if allowed is not None and not len(allowed):
+            places = []
+        else:
+            places = self._image_places(query, target, allowed, depth, corrected=corrected)
+        if not by_words or not places:
+            trust = 1.0
+        elif of_document:
+            trust = self._kinds.document_trust()
+        else:
+            trust = routed.route.trust if routed else self._trust.image
+        judge = self._judging.pictures(query, target, routed.encoder if routed else None, kind=kind)
+        return Ranking("image", places, trust, judge)
+
     def _image_places(
-        self, query: Query, target: Floats, where: Filter | None, depth: int, *, by_words: bool
+        self, query: Query, target: Floats, allowed: Ids | None, depth: int, *, corrected: bool
     ) -> list[Place]:
-        allowed = None if where is None else self._allowed("image", where)
-        by_words = by_words and pair_of(query) == "text_image"
-        correction = self._correction.active(query.language) if by_words else None
+        corrected = corrected and pair_of(query) == "text_image"
+        correction = self._correction.active(query.language) if corrected else None
         index = self.images.current()
         if correction is None:
             return self._places(*index.search(target[None], depth, allowed))
@@ -302,7 +306,7 @@ class Searcher:
                 best[owner.item_id] = Place(owner.item_id, score, owner.text_row, seq)
         return list(best.values())
 
-    def _words_ranking(self, query: Query, words: str, where: Filter | None, depth: int) -> _Ranking:
+    def _words_ranking(self, query: Query, words: str, where: Filter | None, depth: int) -> Ranking:
         """BM25. With a query language, texts of other languages do not count: shared spellings are accidents."""
         from .words import Coverage
 
@@ -317,7 +321,7 @@ class Searcher:
         def judge(places: Sequence[Place]) -> list[float | None]:
             return [coverage.of(place.item_id, place.text_row) for place in places]
 
-        return _Ranking("words", places, 1.0, judge)
+        return Ranking("words", places, 1.0, judge)
 
     def _allowed(self, modality: Literal["image", "text"], where: Filter) -> Ids:
         return self._catalog.matching_seqs(where, self.encoder_number, modality)
@@ -455,7 +459,7 @@ class Searcher:
     def _cannot_see(self, result: SearchResult) -> bool:
         """Measured where pictures have captions; else guessed from what the files are."""
         if self._trust.image_measured:
-            return self._trust.image < _BLIND
+            return self._trust.image < BLIND
         formats = [hit.item.metadata.get("format") in _PHOTO_FORMATS for hit in result.hits]
         return 2 * sum(formats) > len(formats)
 

@@ -373,6 +373,12 @@ class Catalog:
         with self._database.reading() as connection:
             return embeddings.matching(connection, encoder, modality, compile_filter(where))
 
+    def picture_seqs_by_kind(self, encoder: int) -> dict[str, Ids]:
+        """Sequence numbers of picture vectors by the kind of their items, ascending; nothing where every item is a
+        picture, which costs a look into an index."""
+        with self._database.reading() as connection:
+            return embeddings.by_kind(connection, encoder)
+
     def text_seqs_in(self, encoder: int, language: str) -> Ids:
         """Sequence numbers of the vectors of all texts in a language, ascending."""
         with self._database.reading() as connection:
@@ -385,10 +391,13 @@ class Catalog:
 
     # -- encoders beside each other ------------------------------------------------------------------------
 
-    def items_without(self, encoder: int, after: int, *, limit: int) -> list[tuple[int, Item]]:
-        """The next items after row ``after``, by row, whose picture has no vector of an encoder."""
+    def items_without(
+        self, encoder: int, after: int, *, limit: int, drawn: bool = False
+    ) -> list[tuple[int, Item]]:
+        """The next items after row ``after``, by row, whose picture has no vector of an encoder: files of their own, or
+        pages and figures, which are ``drawn`` from documents."""
         with self._database.reading() as connection:
-            return coverage.items_without(connection, encoder, after, limit=limit)
+            return coverage.items_without(connection, encoder, after, limit=limit, drawn=drawn)
 
     def texts_without(self, encoder: int, after: int, *, limit: int) -> list[tuple[int, str]]:
         """The next texts of status ``ok`` after row ``after``, as row and body, that have no vector of an encoder."""

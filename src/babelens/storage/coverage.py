@@ -24,10 +24,12 @@ _NO_TEXT: Final = """
 
 
 def items_without(
-    connection: sqlite3.Connection, encoder: int, after: int, *, limit: int
+    connection: sqlite3.Connection, encoder: int, after: int, *, limit: int, drawn: bool = False
 ) -> list[tuple[int, Item]]:
-    sql = f"SELECT n, {items.COLUMNS} {_NO_PICTURE} ORDER BY n LIMIT ?"
-    return [(row[0], items.from_row(row[1:])) for row in connection.execute(sql, (after, encoder, limit))]
+    """Pictures that are files of their own, or those that are ``drawn`` from a document."""
+    sql = f"SELECT n, {items.COLUMNS} {_NO_PICTURE} AND (kind = 'image') <> ? ORDER BY n LIMIT ?"
+    rows = connection.execute(sql, (after, encoder, drawn, limit))
+    return [(row[0], items.from_row(row[1:])) for row in rows]
 
 
 def texts_without(

@@ -290,6 +290,26 @@ def seqs_of_items(
     return matching(connection, encoder, modality, condition)
 
 
+def by_kind(connection: sqlite3.Connection, encoder: int) -> dict[str, Ids]:
+    """The numbers of picture vectors by the kind of their items, ascending; nothing where all are pictures."""
+    sql = """
+        SELECT items.kind, vectors.seq FROM items JOIN vectors ON vectors.item = items.n
+        WHERE items.kind <> 'image' AND vectors.encoder = ? AND vectors.modality = 0 ORDER BY vectors.seq
+    """
+    found: dict[str, list[int]] = {}
+    for kind, seq in connection.execute(sql, (encoder,)):
+        found.setdefault(kind, []).append(seq)
+    if not found:
+        return {}
+    others = np.array(sorted(seq for seqs in found.values() for seq in seqs), dtype=np.int64)
+    rows = connection.execute(
+        "SELECT seq FROM vectors WHERE encoder = ? AND modality = 0 ORDER BY seq", (encoder,)
+    )
+    pictures = np.setdiff1d(np.array([seq for (seq,) in rows], dtype=np.int64), others, assume_unique=True)
+    kinds = {kind: np.array(seqs, dtype=np.int64) for kind, seqs in found.items()}
+    return {"image": pictures, **kinds} if len(pictures) else kinds
+
+
 def in_language(connection: sqlite3.Connection, encoder: int, language: str) -> Ids:
     """Sequence numbers of the vectors of all texts in a language, ascending."""
     sql = """

@@ -153,8 +153,8 @@ def duplicates(connection: sqlite3.Connection) -> list[list[Item]]:
     """Groups of items made of the same bytes (and the same page and box of them), first come first."""
     sql = f"""
         SELECT items.n, {COLUMNS} FROM items JOIN (
-            SELECT sha256 FROM items GROUP BY sha256 HAVING count(*) > 1
-        ) USING (sha256) ORDER BY items.n
+            SELECT sha256 FROM items WHERE kind <> 'passage' GROUP BY sha256 HAVING count(*) > 1
+        ) USING (sha256) WHERE kind <> 'passage' ORDER BY items.n
     """
     groups: dict[object, list[Item]] = {}
     for row in connection.execute(sql):
@@ -259,9 +259,8 @@ def move_file(connection: sqlite3.Connection, old: str, new: FileState, metadata
 
 def remove_files(connection: sqlite3.Connection, paths: Iterable[str]) -> int:
     """Forgets files, and every item made from them. Returns how many files were known."""
-    before = connection.execute("SELECT count(*) FROM files").fetchone()[0]
-    encoded = [(os.fsencode(path),) for path in paths]
-    connection.executemany("DELETE FROM items WHERE path = ?", encoded)
-    connection.executemany("DELETE FROM files WHERE path = ?", encoded)
-    after = connection.execute("SELECT count(*) FROM files").fetchone()[0]
-    return int(before - after)
+    encoded = [os.fsencode(path) for path in paths]
+    known = len(files_at(connection, map(os.fsdecode, encoded)))
+    connection.executemany("DELETE FROM items WHERE path = ?", [(path,) for path in encoded])
+    connection.executemany("DELETE FROM files WHERE path = ?", [(path,) for path in encoded])
+    return known

@@ -193,14 +193,14 @@ def test_bad_files_are_skipped_reported_and_remembered(archive: Archive, picture
     good = (pictures / "red.png").read_bytes()
     (pictures / "half.png").write_bytes(good[: len(good) // 2])
     (pictures / "film.mp4").write_bytes(b"\0\0\0\x18ftypmp42" + bytes(100))
-    (pictures / "notes.txt").write_text("buy milk")
+    (pictures / "notes.doc").write_text("buy milk")
     report = archive.add(pictures)
     assert changed(report) == {"added": 8}
     reasons = {Path(skip.path).name: skip.reason for skip in report.skipped}
     assert reasons.keys() == {"empty.png", "letter.jpg", "half.png"}
     assert reasons["empty.png"] == "empty file"
     assert "not a picture" in reasons["letter.jpg"]
-    assert report.notes == ("2 other files were left out: they are not pictures.",)
+    assert report.notes == ("2 other files were left out: they are neither pictures nor documents.",)
 
     again = archive.add(pictures)
     assert changed(again) == {"unchanged": 8}
