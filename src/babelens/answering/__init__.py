@@ -10,6 +10,7 @@ from .extract import extractive_answer
 from .generate import Generator, OpenAIGenerator, configured_generator
 from .language import known_language, question_language
 from .prompt import Prompt, approximate_tokens, build_prompt
+from .quotes import stands_in
 from .types import Answer, Citation, Evidence
 
 __all__ = [
@@ -28,5 +29,6 @@ __all__ = [
     "extractive_answer",
     "known_language",
     "question_language",
+    "stands_in",
     "stream_answer",
 ]
