@@ -89,9 +89,7 @@ def _candidates(one: Evidence) -> Iterator[str]:
         sentences = list(_pieces(" ".join(one.body.split())))[:1]
     else:
         sentences = [
-            piece
-            for sentence in split_sentences(without_contents(one.body))
-            for piece in _pieces(sentence)
+            piece for sentence in split_sentences(without_contents(one.body)) for piece in _pieces(sentence)
         ]
     told = [text for text in sentences if has_words(text)]
     longer = [text for text in told if len(analyze(text)) >= _SHORTEST]

@@ -28,15 +28,17 @@ class _Group(click.Group, Command):
 @json_option
 @click.pass_context
 def demo(context: click.Context, out: str | None, model: str | None, as_json: bool) -> None:
-    """Search a bundled gallery in eight languages; `babelens demo manuals` asks bundled manuals.
+    """Search a bundled gallery in eight languages.
 
-    Works offline, in under two minutes: words to pictures, pictures to words, pictures to pictures, pictures with
+    And `babelens demo manuals` asks bundled manuals. Works offline, in under two minutes: words to pictures, pictures to words, pictures to pictures, pictures with
     words, and things that are not there. Prints samples and hit rates over the whole gallery, and writes a contact
     sheet (HTML) whose path it prints.
     """
     if context.invoked_subcommand is not None:
         if out or model or as_json:
-            raise click.UsageError(f"Options go behind the name: babelens demo {context.invoked_subcommand} …")
+            raise click.UsageError(
+                f"Options go behind the name: babelens demo {context.invoked_subcommand} …"
+            )
         return
     from ..demo import run
 
@@ -90,20 +92,20 @@ def _print_table(report: ManualsReport) -> None:
                 trial.question.language,
                 trial.question.text,
                 _place(trial),
-                _figure(trial),
+                trial.figure or "",
                 (trial.shown.quote or "") if trial.shown else trial.answer.text,
                 _verdict(trial),
             ]
             for number, trial in enumerate(report.trials, start=1)
         ],
     )
-    asked = [trial for trial in report.trials if trial.question.page is not None]
-    absent = len(report.trials) - len(asked)
+    answerable = [trial.right for trial in report.trials if trial.question.page is not None]
+    absent = [trial.right for trial in report.trials if trial.question.page is None]
     click.echo(
         f"\n{report.pages} pages with {report.figures} figures, in {duration(report.seconds)}. Ask them more: "
         f'babelens ask -c {shown_path(str(report.collection))} "…"\n'
-        f"{report.right} of {len(report.trials)} right: {sum(trial.right for trial in asked)} of {len(asked)} answered, "
-        f"{report.right - sum(trial.right for trial in asked)} of {absent} that no manual answers told so."
+        f"{report.right} of {len(report.trials)} right: {sum(answerable)} of {len(answerable)} were answered, and of "
+        f"{sum(absent)} of {len(absent)} it was said that no manual answers them."
     )
 
 
@@ -113,10 +115,6 @@ def _place(trial: AnswerTrial) -> str:
         return "nothing"
     name = shown.document.removesuffix(".pdf")
     return name if shown.page is None else f"{name}, page {shown.page}"
-
-
-def _figure(trial: AnswerTrial) -> str:
-    return trial.figure or ""
 
 
 def _verdict(trial: AnswerTrial) -> str:

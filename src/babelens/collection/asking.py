@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from ..languages import get_language
 from ..retrieval.calibration import CONFIDENT
+from ..retrieval.query import MAX_K
 from .contents import Contents
 from .evidence import WORTH_ASKING, Findings, findings
 
@@ -14,7 +15,9 @@ if TYPE_CHECKING:
     from ..answering import Answer, Generator
     from ..types import SearchResult
 
-_READ_PER_PASSAGE: Final = 3  # places of the search for each passage that is wanted: confidence looks at whole pages
+_READ_PER_PASSAGE: Final = (
+    3  # places of the search for each passage that is wanted: confidence looks at whole pages
+)
 _PICTURES: Final = 8
 
 
@@ -87,7 +90,8 @@ class Asking(Contents):
         from ..answering import known_language
 
         # Apart, so that no number of pictures takes the places of passages.
-        passages = self.search(question, k=_READ_PER_PASSAGE * k, where=where, kinds=["passage"])
+        depth = max(k, min(_READ_PER_PASSAGE * k, MAX_K))
+        passages = self.search(question, k=depth, where=where, kinds=["passage"])
         pictures = self.search(question, k=_PICTURES, where=where, kinds=["figure", "image"])
         return findings(
             self._catalog,

@@ -1,7 +1,8 @@
 """What a search found, as evidence that an answer may cite, and whether it is enough to answer from.
 
 Passages come first, best first. Behind the passage that mentions it comes a figure, with its caption; a figure that was
-found itself brings the passages it stands among. Photographs and figures are found, too, where words say what is in
+found itself brings the passages it stands among, and one that was hardly found comes along where it stands beside the
+best of them. Photographs and figures are found, too, where words say what is in
 them: something without words tells an answer nothing, so pages, whose words are in their passages, are not asked for.
 
 Whether the documents answer a question is judged by the words of passages and captions, and by their meaning where
@@ -67,7 +68,9 @@ def findings(
     hits = _telling(catalog, passages.hits, language)
     chosen = _chosen(catalog, hits, pictures.hits, k)
     said = _texts(catalog, chosen)
-    captions = [text.body for item_id, (item, _) in chosen.items() if item.kind == "figure" for text in said[item_id]]
+    captions = [
+        text.body for item_id, (item, _) in chosen.items() if item.kind == "figure" for text in said[item_id]
+    ]
     notes = list(dict.fromkeys((*passages.notes, *pictures.notes)))
     evidence: list[Evidence] = []
     for item, score in chosen.values():
@@ -115,14 +118,15 @@ def _chosen(
                 if figures < _FIGURES and figure.id not in chosen:
                     figures += 1
                     chosen[figure.id] = figure, _score(hit)
+    best = {hit.item.id for hit in passages[:_BEST]}
     for hit in pictures:
-        if _score(hit) < CONFIDENT or hit.item.id in chosen or figures == _FIGURES:
-            continue
-        figures += 1
-        chosen[hit.item.id] = hit.item, _score(hit)
-        around = _items(catalog, hit.item.metadata.get("passages", ()))
-        for passage in list(around)[:_PASSAGES_OF_A_FIGURE]:
-            chosen.setdefault(passage.id, (passage, _score(hit)))
+        around = hit.item.metadata.get("passages", ())
+        found = _score(hit) >= CONFIDENT
+        if (found or best.intersection(around)) and hit.item.id not in chosen and figures < _FIGURES:
+            figures += 1
+            chosen[hit.item.id] = hit.item, _score(hit)
+            for passage in _items(catalog, around[:_PASSAGES_OF_A_FIGURE] if found else ()):
+                chosen.setdefault(passage.id, (passage, _score(hit)))
     return chosen
 
 

@@ -58,9 +58,11 @@ def ask_manuals(
     out: Path | None = None,
     *,
     manuals: Sequence[Manual] | None = None,
+    questions: Sequence[tuple[Manual, Question]] | None = None,
     progress: Progress | None = None,
 ) -> ManualsReport:
-    """Indexes the manuals and asks them the twelve questions, without any language model.
+    """Indexes the manuals, by default the nine that are bundled, and asks them questions, by default the twelve of
+    :func:`.manuals.demo_questions`, without any language model.
 
     The collection stays in ``manuals`` inside ``out`` (``babelens-demo`` in the working directory); another run finds
     it unchanged. ``progress`` counts files. Raises :class:`BabelensError` where that folder cannot be written or holds
@@ -69,7 +71,8 @@ def ask_manuals(
     from ..collection import Collection
 
     started = time.perf_counter()
-    manuals = manuals or load_manuals()
+    manuals = load_manuals() if manuals is None else manuals
+    questions = demo_questions(manuals) if questions is None else questions
     folder = (out or Path("babelens-demo")) / "manuals"
     try:
         folder.parent.mkdir(parents=True, exist_ok=True)
@@ -80,7 +83,7 @@ def ask_manuals(
     with Collection.open(folder.resolve(), model="mini") as collection:
         _check_own(collection, manuals)
         collection.add([manual.path for manual in manuals], ocr=False, progress=progress)
-        trials = tuple(_trial(collection, manual, question) for manual, question in demo_questions(manuals))
+        trials = tuple(_trial(collection, manual, question) for manual, question in questions)
         figures = sum(1 for _ in collection.items(["figure"]))
         pages = sum(1 for _ in collection.items(["page"]))
     return ManualsReport(trials, pages, figures, folder, time.perf_counter() - started)
