@@ -17,9 +17,13 @@ _SKIPS_SHOWN = 10
 
 
 @command("index")
-@click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(exists=True))
+@click.argument("paths", metavar="PATH...", nargs=-1, type=click.Path(exists=True))
 @collection_option
 @model_option
+@click.option(
+    "--scans", metavar="FOLDER", type=click.Path(exists=True, file_okay=False), multiple=True,
+    help="A folder whose pictures are the pages of one document, in the order of their names. Repeatable.",
+)  # fmt: skip
 @click.option(
     "--captions", type=FILE, multiple=True, help="Captions: JSONL, CSV, Flickr8k or COCO. Repeatable."
 )
@@ -48,6 +52,7 @@ def index(
     paths: tuple[str, ...],
     collection: str,
     model: str | None,
+    scans: tuple[str, ...],
     captions: tuple[str, ...],
     filename_captions: bool,
     caption_language: str | None,
@@ -58,16 +63,20 @@ def index(
     metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
-    """Put pictures in, or bring them up to date.
+    """Put pictures and documents in, or bring them up to date.
 
-    PATH is a folder, a picture, or a captions file whose pictures lie beside it. Run the same command again
-    at any time: unchanged files cost next to nothing, changed ones are encoded again, moved ones keep their
-    vectors, and deleted ones disappear. A file that cannot be read is skipped and reported.
+    PATH is a folder, a picture, a document (PDF, text, Markdown or HTML), or a captions file whose pictures lie
+    beside it. Run the same command again at any time: unchanged files cost next to nothing, changed ones are
+    encoded again, moved ones keep their vectors, and deleted ones disappear. A file that cannot be read is
+    skipped and reported.
 
     \b
     babelens index ~/photos
     babelens index shop/images --captions shop/captions.csv -c shop
+    babelens index manual.pdf --scans ~/scans/old-manual -c manuals
     """
+    if not paths and not scans:
+        raise click.UsageError("There is nothing to index: give a PATH, or --scans FOLDER.")
     from .app import Interrupted
     from .models import fetch_for
     from .opening import opened_to_write
@@ -85,6 +94,7 @@ def index(
                     caption_language=caption_language,
                     include=include,
                     exclude=exclude,
+                    page_scans=scans,
                     sample=sample,
                     seed=seed,
                     progress=reporter.update,
@@ -180,6 +190,9 @@ def _report_fields(report: IngestReport, collection: Collection) -> dict[str, An
         "removed": report.removed,
         "unchanged": report.unchanged,
         "texts": report.texts,
+        "pages": report.pages,
+        "passages": report.passages,
+        "figures": report.figures,
         "skipped": [{"path": skip.path, "reason": skip.reason} for skip in report.skipped],
         "notes": list(report.notes),
         "seconds": round(report.seconds, 3),
@@ -201,11 +214,14 @@ def _summary(report: IngestReport) -> str:
         )
         if number
     ]
-    line = ", ".join(parts) or "Nothing to do: no pictures found"
+    line = ", ".join(parts) or "Nothing to do: no pictures or documents found"
+    if report.pages or report.passages:
+        found = (("page", report.pages), ("figure", report.figures), ("passage", report.passages))
+        line += "; in documents " + ", ".join(count(number, word) for word, number in found)
     if report.texts:
         line += f"; {count(report.texts, 'text')} written"
     done = report.added + report.updated
-    rate = f", {done / report.seconds:,.0f} pictures/s" if done >= 100 and report.seconds > 1 else ""
+    rate = f", {done / report.seconds:,.0f} files/s" if done >= 100 and report.seconds > 1 else ""
     return f"{line} ({duration(report.seconds)}{rate})"
 
 

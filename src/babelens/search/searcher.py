@@ -21,7 +21,7 @@ import numpy as np
 from ..errors import InvalidQueryError, UnknownItemError
 from ..retrieval.calibration import CONFIDENT
 from ..retrieval.filters import parse_filter
-from ..retrieval.fusion import reciprocal_rank_fusion
+from ..retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
 from ..types import (
     And,
@@ -191,11 +191,13 @@ class Searcher:
         without: str | None,
         clock: _Clock,
     ) -> SearchResult:
-        order = reciprocal_rank_fusion(
-            [[place.item_id for place in ranking.places] for ranking in rankings],
-            [ranking.weight for ranking in rankings],
-        )
-        chosen = [item_id for item_id, _ in order if item_id != without][: query.k]
+        ids = [[place.item_id for place in ranking.places] for ranking in rankings]
+        weights = [ranking.weight for ranking in rankings]
+        order = [item_id for item_id, _ in reciprocal_rank_fusion(ids, weights)]
+        kinds = self._catalog.kinds_of(order)
+        if len(set(kinds.values())) > 1:  # an item that is not among them was removed this very moment
+            order = interleave_kinds([one for one in order if one in kinds], kinds, ids, weights)
+        chosen = [item_id for item_id in order if item_id != without][: query.k]
         places: dict[RankingName, dict[str, tuple[int, Place]]] = {}
         for ranking in rankings:  # those of pictures, one for each kind, have no item in common
             ranks = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
@@ -457,11 +459,14 @@ class Searcher:
         return fresh
 
     def _cannot_see(self, result: SearchResult) -> bool:
-        """Measured where pictures have captions; else guessed from what the files are."""
+        """Measured where pictures have captions; else guessed from what the files are. Documents are another matter."""
+        pictures = [hit.item for hit in result.hits if hit.item.kind == "image"]
+        if not pictures:
+            return False
         if self._trust.image_measured:
             return self._trust.image < BLIND
-        formats = [hit.item.metadata.get("format") in _PHOTO_FORMATS for hit in result.hits]
-        return 2 * sum(formats) > len(formats)
+        photographs = [item.metadata.get("format") in _PHOTO_FORMATS for item in pictures]
+        return 2 * sum(photographs) > len(photographs)
 
 
 class _Clock:

@@ -202,6 +202,11 @@ class Catalog:
         with self._database.reading() as connection:
             return items.duplicates(connection)
 
+    def kinds_of(self, ids: Iterable[str]) -> dict[str, str]:
+        """The kinds of items by id; nothing where the collection holds pictures alone."""
+        with self._database.reading() as connection:
+            return items.kinds_of(connection, ids)
+
     def matching_items(self, where: Filter | None) -> set[str]:
         """Ids of the items that pass a filter."""
         with self._database.reading() as connection:

@@ -4,7 +4,7 @@ import math
 
 import pytest
 
-from babelens.retrieval.fusion import reciprocal_rank_fusion
+from babelens.retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
 
 
 def test_scores_are_sums_of_reciprocal_ranks() -> None:
@@ -41,3 +41,20 @@ def test_an_id_twice_in_one_ranking_is_refused() -> None:
 def test_nothing_fuses_to_nothing() -> None:
     assert reciprocal_rank_fusion([]) == []
     assert reciprocal_rank_fusion([[], []]) == []
+
+
+def test_kinds_take_turns_by_what_their_places_are_worth() -> None:
+    rankings, weights = [["p1", "p2", "p3"], ["p3", "p2", "p1"], ["t1", "t2"]], [1.0, 0.9, 0.8]
+    fused = [item_id for item_id, _ in reciprocal_rank_fusion(rankings, weights)]
+    assert fused == ["p1", "p2", "p3", "t1", "t2"], "two rankings outweigh one"
+    kinds = {item_id: item_id[0] for item_id in fused}
+    # Photographs at their best: 1, 0.9 and 0.5; texts: 0.8 and 0.4.
+    assert interleave_kinds(fused, kinds, rankings, weights) == ["p1", "p2", "t1", "p3", "t2"]
+
+
+def test_one_ranking_or_one_kind_keeps_its_order() -> None:
+    ranking = ["b", "a", "d", "c"]
+    mixed = {"a": "photo", "b": "text", "c": "photo", "d": "figure"}
+    assert interleave_kinds(ranking, mixed, [ranking], [0.3]) == ranking
+    fused = [item_id for item_id, _ in reciprocal_rank_fusion([ranking, ["c", "b"]])]
+    assert interleave_kinds(fused, dict.fromkeys("abcd", "photo"), [ranking, ["c", "b"]], [1, 1]) == fused
