@@ -1,9 +1,10 @@
 """An answer without a model: the sentences of the evidence that say most about the question, quoted as they stand.
 
 Sentences are compared with the question by words in any form (:func:`babelens.storage.likeness.akin`) and by pairs of
-neighbouring words, weighted by how rare they are among the sentences at hand (BM25). The words that ask ("which", "how") do not count. Half as much counts what the rest of the
-passage and its headings say, and an earlier place in the ranking breaks near ties. After the first sentence, words that
-were quoted already count less. The weights were set by hand.
+neighbouring words, weighted by how rare they are among the sentences at hand (BM25). The words that ask ("which",
+"how") do not count. Half as much counts what the rest of the passage and its headings say, and an earlier place in the
+ranking breaks near ties. After the first sentence, words that were quoted already count less. The weights were set by
+hand.
 """
 
 from __future__ import annotations
