@@ -70,7 +70,7 @@ def index(
     metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
-    """Put pictures and documents in, or bring them up to date.
+    """Put pictures and documents in, or update them.
 
     PATH is a folder, a picture, a document (PDF, text, Markdown or HTML), or a captions file whose pictures lie
     beside it. Run the same command again at any time: unchanged files cost next to nothing, changed ones are
