@@ -3,7 +3,8 @@
 Sentences are compared with the question by the words of the full-text search
 (:func:`babelens.storage.fulltext.analyze`) and by pairs of neighbouring words, weighted by how rare they are among the
 sentences at hand (BM25). The words that ask ("which", "how") do not count. Half as much counts what the rest of the
-passage and its headings say, and an earlier place in the ranking breaks near ties. The weights were set by hand.
+passage and its headings say, and an earlier place in the ranking breaks near ties. After the first sentence, words that
+were quoted already count less. The weights were set by hand.
 """
 
 from __future__ import annotations
@@ -11,12 +12,13 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
+from ..passages import without_contents
 from ..storage.fulltext import analyze
 from .phrases import Phrases, phrases, stop_words
 from .quotes import has_words, quote_spans, stands_in
@@ -28,6 +30,7 @@ SENTENCES: Final = 3
 _K1, _B = 1.2, 0.4
 _CONTEXT: Final = 0.5
 _PER_RANK: Final = 0.05
+_SAID: Final = 0.3  # of the weight of a word that an earlier quotation has
 _WORTH: Final = 0.5  # of the best score; less is left out
 _LONGEST: Final = 400  # characters of a quotation
 _SHORTEST: Final = 3  # tokens; less is a heading or a stray label
@@ -35,7 +38,6 @@ _SOFT_BREAK: Final = re.compile(r"(?<=[;；•])\s*|(?<=[、,،:：])\s+|\s+")
 _LABEL: Final = re.compile(
     r"[^\W\d]{1,12}[.\s]*\d+(?:[-–.]\d+)*"
 )  # of a caption that names itself: "Figure 3-2"
-_LEADERS: Final = re.compile(r"[^\n]*(?:[ \t]?[.·…]){5}[^\n]*")  # a line of a table of contents
 _HIRAGANA: Final = re.compile(r"[\u3041-\u309f]+")
 _MARKS: Final = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'), ("『", "』"))
 
@@ -67,7 +69,7 @@ def extractive_answer(question: str, evidence: Sequence[Evidence], language: str
     scored = _scores(question, sentences)
     notes: tuple[str, ...] = ()
     if max(scored) > 0:
-        chosen = _best(sentences, scored)
+        chosen = _best(question, sentences, scored)
     else:
         chosen = [min(sentences, key=lambda sentence: sentence.rank)]
         notes = (
@@ -87,9 +89,7 @@ def _candidates(one: Evidence) -> Iterator[str]:
         sentences = list(_pieces(" ".join(one.body.split())))[:1]
     else:
         sentences = [
-            piece
-            for sentence in split_sentences(_LEADERS.sub("\n\n", one.body))
-            for piece in _pieces(sentence)
+            piece for sentence in split_sentences(without_contents(one.body)) for piece in _pieces(sentence)
         ]
     told = [text for text in sentences if has_words(text)]
     longer = [text for text in told if len(analyze(text)) >= _SHORTEST]
@@ -109,8 +109,8 @@ def _pieces(sentence: str) -> Iterator[str]:
     yield sentence
 
 
-def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
-    """One score per sentence; 0 where it shares no word with the question."""
+def _scores(question: str, sentences: Sequence[_Sentence], said: Set[str] = frozenset()) -> list[float]:
+    """One score per sentence; 0 where it shares no word with the question. What was ``said`` counts less."""
     wanted = _terms(question)
     count = len(sentences)
     length = sum(s.tokens.total() for s in sentences) / count or 1.0
@@ -124,7 +124,7 @@ def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
     for s in sentences:
         norm = _K1 * (1 - _B + _B * s.tokens.total() / length)
         own = sum(
-            weight[t] * s.tokens[t] * (_K1 + 1) / (s.tokens[t] + norm)
+            weight[t] * (_SAID if t in said else 1.0) * s.tokens[t] * (_K1 + 1) / (s.tokens[t] + norm)
             for t in wanted
             if s.tokens[t] and t in weight
         )
@@ -153,16 +153,14 @@ def _asking() -> frozenset[str]:
     return frozenset(token for words in stop_words().values() for word in words for token in analyze(word))
 
 
-def _best(sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sentence]:
-    order = sorted(range(len(sentences)), key=lambda i: -scores[i])
+def _best(question: str, sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sentence]:
+    """The best sentence, then of those that are worth it what says most beside; each wording once."""
     chosen: list[_Sentence] = []
-    seen: set[str] = set()
-    for i in order:
-        if len(chosen) == SENTENCES or scores[i] < _WORTH * scores[order[0]]:
-            break
-        if sentences[i].text not in seen:
-            seen.add(sentences[i].text)
-            chosen.append(sentences[i])
+    worthy = [i for i, score in enumerate(scores) if score >= _WORTH * max(scores)]
+    while worthy and len(chosen) < SENTENCES:
+        chosen.append(sentences[max(worthy, key=lambda i: scores[i])])
+        worthy = [i for i in worthy if sentences[i].text != chosen[-1].text]
+        scores = _scores(question, sentences, {token for one in chosen for token in one.tokens})
     return chosen
 
 

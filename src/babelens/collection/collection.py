@@ -29,7 +29,7 @@ from ..types import (
     Term,
 )
 from . import care
-from .contents import Contents
+from .asking import Asking
 from .pictures import ItemPictures, picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 Metric = Literal["ip", "l2"]
 
 
-class Collection(Contents, Tuning):
+class Collection(Asking, Tuning):
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
 
     Safe to use from several threads; one process at a time may write, any number may read.

@@ -460,11 +460,14 @@ class Searcher:
         return fresh
 
     def _cannot_see(self, result: SearchResult) -> bool:
-        """Measured where pictures have captions; else guessed from what the files are."""
+        """Measured where pictures have captions; else guessed from what the files are. Documents are another matter."""
+        pictures = [hit.item for hit in result.hits if hit.item.kind == "image"]
+        if not pictures:
+            return False
         if self._trust.image_measured:
             return self._trust.image < BLIND
-        formats = [hit.item.metadata.get("format") in _PHOTO_FORMATS for hit in result.hits]
-        return 2 * sum(formats) > len(formats)
+        photographs = [item.metadata.get("format") in _PHOTO_FORMATS for item in pictures]
+        return 2 * sum(photographs) > len(photographs)
 
 
 class _Clock:
