@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -11,7 +12,7 @@ from .options import FILE, LANGUAGE, LANGUAGE_LIST, collection_option, command, 
 
 if TYPE_CHECKING:
     from ..collection import Collection
-    from ..types import IngestReport, Skip
+    from ..types import DescribeReport, IngestReport, Skip
 
 _SKIPS_SHOWN = 10
 
@@ -47,6 +48,11 @@ _SKIPS_SHOWN = 10
     "a folder.  [default: the one they have, else multilingual-e5-small if it is on this machine]",
 )
 @click.option(
+    "--ocr/--no-ocr", default=None,
+    help="Also read the words printed in pictures and figures; or read none, not even of scanned pages.  "
+    "[default: scanned pages only]",
+)  # fmt: skip
+@click.option(
     "--metric",
     type=click.Choice(["ip", "l2"]),
     default="ip",
@@ -67,10 +73,11 @@ def index(
     sample: int | None,
     seed: int,
     passage_model: str | None,
+    ocr: bool | None,
     metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
-    """Put pictures and documents in, or bring them up to date.
+    """Put pictures and documents in, or update them.
 
     PATH is a folder, a picture, a document (PDF, text, Markdown or HTML), or a captions file whose pictures lie
     beside it. Run the same command again at any time: unchanged files cost next to nothing, changed ones are
@@ -81,9 +88,11 @@ def index(
     babelens index ~/photos
     babelens index shop/images --captions shop/captions.csv -c shop
     babelens index manual.pdf --scans ~/scans/old-manual -c manuals
+    babelens index ~/photos --ocr
     """
     if not paths and not scans:
         raise click.UsageError("There is nothing to index: give a PATH, or --scans FOLDER.")
+    from ..models.ocr import load_ocr
     from .app import Interrupted
     from .models import fetch_for, fetch_passage_encoder
     from .opening import opened_to_write
@@ -92,6 +101,8 @@ def index(
     fetch_for(collection, model)
     if passage_model is not None:
         fetch_passage_encoder(passage_model)
+    engine = load_ocr()
+    read: DescribeReport | None = None
     with opened_to_write(collection, model=model, metric=metric) as opened:
         before = len(opened)
         try:
@@ -104,14 +115,22 @@ def index(
                     include=include,
                     exclude=exclude,
                     page_scans=scans,
+                    ocr=False if ocr is False else engine,
                     sample=sample,
                     seed=seed,
                     passage_model=passage_model,
                     progress=reporter.update,
                 )
+            if ocr:
+                with reporting("Reading text in pictures", "pictures and figures") as reporter:
+                    read = opened.read_texts(engine=engine, progress=reporter.update)
         except KeyboardInterrupt:
             raise Interrupted(_kept(opened, before)) from None
-        _print_report(report, opened, as_json=as_json)
+        if read is not None:
+            report = replace(
+                report, skipped=(*report.skipped, *read.skipped), notes=(*report.notes, *read.notes)
+            )
+        _print_report(report, opened, as_json=as_json, read=read)
     return _exit_code(report)
 
 
@@ -178,15 +197,20 @@ def _kept(collection: Collection, before: int) -> str:
     )
 
 
-def _print_report(report: IngestReport, collection: Collection, *, as_json: bool) -> None:
+def _print_report(
+    report: IngestReport, collection: Collection, *, as_json: bool, read: DescribeReport | None = None
+) -> None:
     from .render import message, print_json
 
     for note in report.notes:
         message(note)
     if as_json:
-        print_json(_report_fields(report, collection))
+        fields = _report_fields(report, collection)
+        print_json(fields if read is None else {**fields, "printed": _reading_fields(read)})
     else:
         click.echo(_summary(report))
+        if read is not None:
+            click.echo(_reading_summary(read))
     print_skipped(report.skipped)
 
 
@@ -233,6 +257,25 @@ def _summary(report: IngestReport) -> str:
     done = report.added + report.updated
     rate = f", {done / report.seconds:,.0f} files/s" if done >= 100 and report.seconds > 1 else ""
     return f"{line} ({duration(report.seconds)}{rate})"
+
+
+def _reading_fields(read: DescribeReport) -> dict[str, Any]:
+    return {
+        "read": sum(counts.get("ok", 0) for counts in read.written.values()),
+        "empty": sum(counts.get("empty", 0) for counts in read.written.values()),
+        "unchanged": read.unchanged,
+        "seconds": round(read.seconds, 3),
+    }
+
+
+def _reading_summary(read: DescribeReport) -> str:
+    from .render import duration
+
+    counts = _reading_fields(read)
+    line = f"Pictures and figures: text read in {counts['read']:,}, none in {counts['empty']:,}"
+    if read.unchanged:
+        line += f", {read.unchanged:,} were read before"
+    return f"{line} ({duration(read.seconds)})"
 
 
 def print_skipped(skipped: tuple[Skip, ...]) -> None:

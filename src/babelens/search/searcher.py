@@ -12,7 +12,6 @@ clearly its best hit stands out for this query.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
@@ -24,6 +23,7 @@ from ..retrieval.calibration import CONFIDENT
 from ..retrieval.filters import parse_filter
 from ..retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
+from ..sources.captions import UNKNOWN_LANGUAGE
 from ..types import (
     And,
     Caption,
@@ -38,6 +38,7 @@ from ..types import (
     Text,
 )
 from ..vectors import Floats, Ids, normalize
+from .clock import Clock
 from .correction import PictureCorrection, candidates
 from .documents import DocumentSearch
 from .judging import Judging, Place, pair_of
@@ -114,7 +115,7 @@ class Searcher:
 
         Shape: vector (dim,). Raises :class:`InvalidQueryError` and what the encoder raises.
         """
-        clock = _Clock()
+        clock = Clock()
         notes: list[str] = []
         where = _filter_of(query)
         words = words_of(query) if query.mode in ("text", "hybrid") else ""
@@ -130,7 +131,7 @@ class Searcher:
             deep = max(_DEPTH, 2 * depth)
             rankings = self._rankings(query, target, meaning, routed, words, where, deep)
             if self.documents is not None:
-                rankings += self.documents.rankings(query, where, deep, notes, self._words_ranking)
+                rankings += self.documents.rankings(query, rankings, where, deep, notes, self._words_ranking)
             clock.lap("find")
             result = self._fused(query, target, rankings, without, clock)
         return replace(result, notes=(*notes, *self._remarks(result, routed)), timings=clock.laps())
@@ -143,7 +144,7 @@ class Searcher:
         where: Filter | None,
         k: int,
         without: str | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> SearchResult:
         """One ranking of pictures, the short way: one index search, one database query."""
         index = self.images.current()
@@ -199,7 +200,7 @@ class Searcher:
         target: Floats | None,
         rankings: list[Ranking],
         without: str | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> SearchResult:
         ids = [[place.item_id for place in ranking.places] for ranking in rankings]
         weights = [ranking.weight for ranking in rankings]
@@ -219,7 +220,7 @@ class Searcher:
         texts = self._catalog.texts_by_row([row for row in rows if row is not None])
         cosines = self._cosines(target, chosen, places)
         why: dict[str, list[Reason]] = {item_id: [] for item_id in chosen if item_id in items}
-        for ranking in rankings:
+        for ranking in (one for one in rankings if one.is_reason):
             own = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
             shown = [own[item_id] for item_id in why if item_id in own]
             judged = ranking.confidences([place for _, place in shown])
@@ -318,7 +319,7 @@ class Searcher:
         """BM25. With a query language, texts of other languages do not count: shared spellings are accidents."""
         from .words import Coverage
 
-        languages = None if query.language is None else [query.language]
+        languages = None if query.language is None else [query.language, UNKNOWN_LANGUAGE]
         hits = self._catalog.search_words(words, k=depth, languages=languages, where=where)
         unwanted = [term.text for term in query.terms if term.text and term.weight < 0]
         coverage = Coverage(self._catalog, words, query.language)
@@ -465,27 +466,14 @@ class Searcher:
         return fresh
 
     def _cannot_see(self, result: SearchResult) -> bool:
-        """Measured where pictures have captions; else guessed from what the files are."""
+        """Measured where pictures have captions; else guessed from what the files are. Documents are another matter."""
+        pictures = [hit.item for hit in result.hits if hit.item.kind == "image"]
+        if not pictures:
+            return False
         if self._trust.image_measured:
             return self._trust.image < BLIND
-        formats = [hit.item.metadata.get("format") in _PHOTO_FORMATS for hit in result.hits]
-        return 2 * sum(formats) > len(formats)
-
-
-class _Clock:
-    """Milliseconds by step."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self._laps[step] = round(1000 * (now - self._last), 4)
-        self._last = now
-
-    def laps(self) -> dict[str, float]:
-        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 4)}
+        photographs = [item.metadata.get("format") in _PHOTO_FORMATS for item in pictures]
+        return 2 * sum(photographs) > len(photographs)
 
 
 def _combined(terms: Sequence[Term], vectors: Mapping[int, Floats]) -> Floats:

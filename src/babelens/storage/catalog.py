@@ -253,10 +253,11 @@ class Catalog(Beside):
         with self.writing(), self._database.transaction() as connection:
             return texts.delete_rows(connection, rows)
 
-    def languages(self) -> dict[str, int]:
-        """How many texts of status ``ok`` there are in each language."""
+    def caption_languages(self) -> dict[str, int]:
+        """How many captions of status ``ok`` there are in each language. What was read in documents and pictures is no
+        caption."""
         with self._database.reading() as connection:
-            return texts.languages(connection)
+            return texts.caption_languages(connection)
 
     def document_languages(self) -> dict[str, int]:
         """How many texts of status ``ok`` documents have in each language, the most first. It reads all of them."""
