@@ -76,7 +76,7 @@ def search(
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Find pictures and documents by words or a picture.
+    """Find pictures and passages by words, a picture or both.
 
     \b
     babelens search "un perro en la playa"
