@@ -217,7 +217,7 @@ def _names(items: Sequence[Item]) -> Mapping[str, str]:
 
 
 def _place(item: Item, names: Mapping[str, str], room: int | None) -> str:
-    """``Coffee grinder, page 4 · Care › Burrs``, the headings cut first where there is no room for all."""
+    """``Coffee grinder, page 4 · Care › Burrs``, each cut to half where there is no room for both."""
     from .render import cell_width, cropped, isolate, printable, shown_path
 
     if item.kind == "image":
@@ -226,9 +226,9 @@ def _place(item: Item, names: Mapping[str, str], room: int | None) -> str:
     name, page = names[item.source.path], "" if item.source.page is None else f", page {item.source.page}"
     about = printable(_about(item))
     if room is not None:
-        fixed = cell_width(page) + (3 if about else 0)
-        about = cropped(about, max(_LEAST, room - fixed - cell_width(name)), "start")
-        name = cropped(name, max(_LEAST, room - fixed - cell_width(about)), "end")
+        left = room - cell_width(page) - (3 if about else 0)
+        about = cropped(about, max(_LEAST, left - cell_width(name), left // 2), "start")
+        name = cropped(name, max(_LEAST, left - cell_width(about)), "end")
     return isolate(name) + page + (f" · {isolate(about)}" if about else "")
 
 
