@@ -1,7 +1,8 @@
-"""From a query to hits: up to three rankings of the items, fused by rank, with the confidence of the best one.
+"""From a query to hits: up to four rankings of the items, fused by rank, with the confidence of the best one.
 
     image    the pictures' vectors, nearest to the query's; pictures, pages and figures each in a ranking of their own
     caption  the texts' vectors, nearest to the query's words; an item stands where its best text stands
+    passage  the vectors of what documents say, by the encoder of passages if there is one
     words    BM25 over texts and file names
 
 Cosines of pictures and of texts are never sorted into one list: texts are nearer to texts than pictures are, whatever
@@ -30,7 +31,6 @@ from ..types import (
     Comparison,
     Filter,
     Hit,
-    Modality,
     Progress,
     Query,
     Reason,
@@ -40,6 +40,7 @@ from ..types import (
 )
 from ..vectors import Floats, Ids, normalize
 from .correction import PictureCorrection, candidates
+from .documents import DocumentSearch
 from .judging import Judging, Place, pair_of
 from .kinds import PictureKind, PictureKinds
 from .ranking import BLIND, Ranking, RankingName
@@ -62,7 +63,7 @@ class Searcher:
     """Answers queries over one catalog with one encoder. Safe to use from several threads.
 
     ``load`` gives the encoder when a query needs one; vectors, items and words do without. ``router`` knows the
-    languages whose queries reach the pictures through another text tower.
+    languages whose queries reach the pictures through another text tower, ``documents`` what documents say.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Searcher:
         *,
         metric: Metric = "ip",
         router: Router | None = None,
+        documents: DocumentSearch | None = None,
     ) -> None:
         self._catalog = catalog
         self.encoder_number = encoder_number
@@ -86,11 +88,14 @@ class Searcher:
         self._trust = Trust(catalog, encoder_number, self.images, self.texts)
         self._correction = PictureCorrection(catalog, encoder_number)
         self._kinds = PictureKinds(catalog, encoder_number, load)
+        self.documents = documents
         self._told: set[str] = set()
 
     @property
-    def indexes(self) -> dict[Modality, FreshIndex]:
-        return {"image": self.images, "text": self.texts}
+    def indexes(self) -> dict[str, FreshIndex]:
+        """``image``, ``text``, and ``passage`` where passages have vectors."""
+        passages = self.documents.passages.index() if self.documents is not None else None
+        return {"image": self.images, "text": self.texts} | ({"passage": passages} if passages else {})
 
     def maintain(self, *, always: bool = False, progress: Progress | None = None) -> None:
         """Builds index files anew where that is due, or ``always``; tuned with texts, since that is what people search
@@ -98,6 +103,8 @@ class Searcher:
         queries = self.texts.background() if len(self.texts) else None
         for index in (self.images, self.texts):
             index.maintain(queries, always=always, progress=progress)
+        if self.documents is not None:
+            self.documents.passages.maintain(always=always, progress=progress)
 
     # -- search --------------------------------------------------------------------------------------------
 
@@ -121,7 +128,10 @@ class Searcher:
         if meaning is None and not words and target is not None:
             result = self._nearest(query, target, routed, where, depth, without, clock)
         else:
-            rankings = self._rankings(query, target, meaning, routed, words, where, max(_DEPTH, 2 * depth))
+            deep = max(_DEPTH, 2 * depth)
+            rankings = self._rankings(query, target, meaning, routed, words, where, deep)
+            if self.documents is not None:
+                rankings += self.documents.rankings(query, where, deep, notes, self._words_ranking)
             clock.lap("find")
             result = self._fused(query, target, rankings, without, clock)
         return replace(result, notes=(*notes, *self._remarks(result, routed)), timings=clock.laps())
@@ -205,12 +215,8 @@ class Searcher:
             places.setdefault(ranking.name, {}).update(ranks)
         clock.lap("fuse")
         items = self._catalog.get_items(chosen)
-        rows = {
-            places[name][item_id][1].text_row
-            for name in places
-            for item_id in chosen
-            if item_id in places[name]
-        }
+        wanted = set(chosen)
+        rows = {place.text_row for ranking in rankings for place in ranking.places if place.item_id in wanted}
         texts = self._catalog.texts_by_row([row for row in rows if row is not None])
         cosines = self._cosines(target, chosen, places)
         why: dict[str, list[Reason]] = {item_id: [] for item_id in chosen if item_id in items}
