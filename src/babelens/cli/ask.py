@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     type=LANGUAGE,
     help=f"The language of the answer ({LANGUAGE_LIST}).  [default: the question's]",
 )
-@k_option(8)
+@k_option(8, "How many passages the answer is made from at most.")
 @where_option
 @click.option(
     "--model",

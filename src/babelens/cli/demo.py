@@ -30,9 +30,9 @@ class _Group(click.Group, Command):
 def demo(context: click.Context, out: str | None, model: str | None, as_json: bool) -> None:
     """Search a bundled gallery in eight languages.
 
-    And `babelens demo manuals` asks bundled manuals. Works offline, in under two minutes: words to pictures, pictures to words, pictures to pictures, pictures with
+    Works offline, in under two minutes: words to pictures, pictures to words, pictures to pictures, pictures with
     words, and things that are not there. Prints samples and hit rates over the whole gallery, and writes a contact
-    sheet (HTML) whose path it prints.
+    sheet (HTML) whose path it prints. `babelens demo manuals` asks questions to bundled manuals instead.
     """
     if context.invoked_subcommand is not None:
         if out or model or as_json:

@@ -30,7 +30,7 @@ from ..types import (
 )
 from . import care
 from .asking import Asking
-from .pictures import picture_term
+from .pictures import ItemPictures, picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Space, load, model_name
 from .tuning import Tuning
@@ -247,6 +247,32 @@ class Collection(Asking, Tuning):
                 source=source,
                 where=where,
                 beside_human=beside_human,
+                progress=progress,
+            )
+
+    def read_texts(
+        self,
+        *,
+        engine: str | OcrEngine = "auto",
+        languages: Sequence[str] = (),
+        where: str | None = None,
+        progress: Progress | None = None,
+    ) -> DescribeReport:
+        """Reads the words printed in pictures and figures that were not read yet: see
+        :func:`babelens.describing.read_items`. Search finds them by their words, and never takes them for captions.
+
+        ``languages`` are those that they may be in. Raises :class:`UnknownModelError`,
+        :class:`WeightsUnavailableError`, and as :meth:`add`; what was committed before stays.
+        """
+        from ..describing import READ_SIDE, read_items
+
+        with ItemPictures(READ_SIDE) as pictures:
+            return read_items(
+                self._catalog,
+                engine,
+                picture=pictures.of,
+                languages=languages,
+                where=where,
                 progress=progress,
             )
 

@@ -71,7 +71,7 @@ def findings(
     captions = [
         text.body for item_id, (item, _) in chosen.items() if item.kind == "figure" for text in said[item_id]
     ]
-    notes = list(dict.fromkeys((*passages.notes, *pictures.notes)))
+    notes = list(passages.notes)  # those of pictures are about what they look like
     evidence: list[Evidence] = []
     for item, score in chosen.values():
         one = _evidence(len(evidence) + 1, item, said[item.id], score, captions)
