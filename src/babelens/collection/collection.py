@@ -273,8 +273,8 @@ class Collection(Asking, PassageVectors, Tuning):
         """
         from ..describing import READ_SIDE, read_items
 
-        with ItemPictures(READ_SIDE) as pictures:
-            return read_items(
+        with self._catalog.writing(), ItemPictures(READ_SIDE) as pictures:
+            report = read_items(
                 self._catalog,
                 engine,
                 picture=pictures.of,
@@ -282,6 +282,9 @@ class Collection(Asking, PassageVectors, Tuning):
                 where=where,
                 progress=progress,
             )
+            notes = self._keep_up(None, progress)
+            self._maintain(progress)
+        return replace(report, notes=(*report.notes, *notes))
 
     @contextmanager
     def _adding(self, progress: Progress | None) -> Iterator[None]:
