@@ -59,6 +59,10 @@ class PassageVectors:
     _catalog: Catalog
     _space: Space
 
+    if TYPE_CHECKING:
+
+        def _maintain(self, progress: Progress | None = None) -> None: ...
+
     def encode_passages(
         self, model: str | Path | PassageEncoder | None = None, *, progress: Progress | None = None
     ) -> PassageReport:
@@ -78,9 +82,6 @@ class PassageVectors:
             report = self._encode_passages(encoder, name, progress)
             self._maintain(progress)
         return report
-
-    def _maintain(self, progress: Progress | None = None) -> None:
-        raise NotImplementedError
 
     def _keep_up(self, model: str | Path | PassageEncoder | None, progress: Progress | None) -> list[str]:
         """Encodes what was added, with ``model``, or the encoder in use, or the default where it is on this machine.

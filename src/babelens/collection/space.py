@@ -190,6 +190,7 @@ class Space:
                 metric=metric,
                 router=Router(self._catalog, number, self._encoder_for),
                 documents=DocumentSearch(
+                    self._catalog,
                     PassageSearch(self._catalog, self.passage_encoder, metric=metric),
                     OtherLanguages(self._catalog, self._translate),
                 ),

@@ -44,7 +44,7 @@ class OtherLanguages:
         documents = self._languages()
         if not documents:
             return []
-        source, others = _tell_apart(query, words, documents)
+        source, others = tell_apart(query, words, documents)
         done: list[Translation] = []
         missing: list[str] = []
         for target in others:
@@ -93,7 +93,7 @@ class OtherLanguages:
         return known[1]
 
 
-def _tell_apart(query: Query, words: str, documents: Iterable[str]) -> tuple[str | None, list[str]]:
+def tell_apart(query: Query, words: str, documents: Iterable[str]) -> tuple[str | None, list[str]]:
     """The language of a question, and those of the documents that it is certainly not in.
 
     A word or two may be in any language of their script; then only other scripts are certain.

@@ -12,7 +12,6 @@ clearly its best hit stands out for this query.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
@@ -39,6 +38,7 @@ from ..types import (
     Text,
 )
 from ..vectors import Floats, Ids, normalize
+from .clock import Clock
 from .correction import PictureCorrection, candidates
 from .documents import DocumentSearch
 from .judging import Judging, Place, pair_of
@@ -115,7 +115,7 @@ class Searcher:
 
         Shape: vector (dim,). Raises :class:`InvalidQueryError` and what the encoder raises.
         """
-        clock = _Clock()
+        clock = Clock()
         notes: list[str] = []
         where = _filter_of(query)
         words = words_of(query) if query.mode in ("text", "hybrid") else ""
@@ -131,7 +131,7 @@ class Searcher:
             deep = max(_DEPTH, 2 * depth)
             rankings = self._rankings(query, target, meaning, routed, words, where, deep)
             if self.documents is not None:
-                rankings += self.documents.rankings(query, where, deep, notes, self._words_ranking)
+                rankings += self.documents.rankings(query, rankings, where, deep, notes, self._words_ranking)
             clock.lap("find")
             result = self._fused(query, target, rankings, without, clock)
         return replace(result, notes=(*notes, *self._remarks(result, routed)), timings=clock.laps())
@@ -144,7 +144,7 @@ class Searcher:
         where: Filter | None,
         k: int,
         without: str | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> SearchResult:
         """One ranking of pictures, the short way: one index search, one database query."""
         index = self.images.current()
@@ -200,7 +200,7 @@ class Searcher:
         target: Floats | None,
         rankings: list[Ranking],
         without: str | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> SearchResult:
         ids = [[place.item_id for place in ranking.places] for ranking in rankings]
         weights = [ranking.weight for ranking in rankings]
@@ -220,7 +220,7 @@ class Searcher:
         texts = self._catalog.texts_by_row([row for row in rows if row is not None])
         cosines = self._cosines(target, chosen, places)
         why: dict[str, list[Reason]] = {item_id: [] for item_id in chosen if item_id in items}
-        for ranking in rankings:
+        for ranking in (one for one in rankings if one.is_reason):
             own = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
             shown = [own[item_id] for item_id in why if item_id in own]
             judged = ranking.confidences([place for _, place in shown])
@@ -474,22 +474,6 @@ class Searcher:
             return self._trust.image < BLIND
         photographs = [item.metadata.get("format") in _PHOTO_FORMATS for item in pictures]
         return 2 * sum(photographs) > len(photographs)
-
-
-class _Clock:
-    """Milliseconds by step."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self._laps[step] = round(1000 * (now - self._last), 4)
-        self._last = now
-
-    def laps(self) -> dict[str, float]:
-        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 4)}
 
 
 def _combined(terms: Sequence[Term], vectors: Mapping[int, Floats]) -> Floats:
