@@ -42,16 +42,16 @@ _SKIPS_SHOWN = 10
 @click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Only N files, drawn at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed of --sample.")
 @click.option(
+    "--ocr/--no-ocr", default=None,
+    help="Also read the words printed in pictures and figures; or read none, not even of scanned pages.  "
+    "[default: scanned pages only]",
+)  # fmt: skip
+@click.option(
     "--passage-model",
     metavar="NAME|DIR",
     help="The encoder of passages, which finds what documents say in any language: a name from `babelens models`, or "
     "a folder.  [default: the one they have, else multilingual-e5-small if it is on this machine]",
 )
-@click.option(
-    "--ocr/--no-ocr", default=None,
-    help="Also read the words printed in pictures and figures; or read none, not even of scanned pages.  "
-    "[default: scanned pages only]",
-)  # fmt: skip
 @click.option(
     "--metric",
     type=click.Choice(["ip", "l2"]),
@@ -72,8 +72,8 @@ def index(
     exclude: tuple[str, ...],
     sample: int | None,
     seed: int,
-    passage_model: str | None,
     ocr: bool | None,
+    passage_model: str | None,
     metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
@@ -99,10 +99,10 @@ def index(
     from .progress import reporting
 
     fetch_for(collection, model)
-    if passage_model is not None:
-        fetch_passage_encoder(passage_model)
     engine = load_ocr()
     read: DescribeReport | None = None
+    if passage_model is not None:
+        fetch_passage_encoder(passage_model)
     with opened_to_write(collection, model=model, metric=metric) as opened:
         before = len(opened)
         try:

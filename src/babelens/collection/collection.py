@@ -273,7 +273,7 @@ class Collection(Asking, PassageVectors, Tuning):
         """
         from ..describing import READ_SIDE, read_items
 
-        with ItemPictures(READ_SIDE) as pictures, self._catalog.writing():
+        with self._catalog.writing(), ItemPictures(READ_SIDE) as pictures:
             report = read_items(
                 self._catalog,
                 engine,
@@ -283,6 +283,7 @@ class Collection(Asking, PassageVectors, Tuning):
                 progress=progress,
             )
             notes = self._keep_up(None, progress)
+            self._maintain(progress)
         return replace(report, notes=(*report.notes, *notes))
 
     @contextmanager

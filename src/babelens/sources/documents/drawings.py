@@ -7,7 +7,7 @@ underline or shade text are none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -24,14 +24,14 @@ _SLIVER: Final = 14.0
 _RULE: Final = 5.0
 _WHOLE_PAGE: Final = 0.8
 _MANY_WORDS: Final = 0.42
-_NEAR_LABEL: Final = 14.0
-_LABEL_LENGTH: Final = 40
 _CAPTION: Final = 90.0
 _BOXES: Final = 3
 _MOST_BOXES: Final = 300
 _HELD: Final = 0.6
 _PROSE_LENGTH: Final = 25
 _PROSE: Final = 0.18
+_NOTE: Final = 0.5
+_SPACE: Final = 1.0  # of the size, between the pieces of a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +55,7 @@ def find_regions(
     kept = [
         mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_page_rule(mark, page)
     ]
-    prose = [segment.rect for segment in segments if len(segment.text) >= _PROSE_LENGTH]
+    prose = _lines_of_prose(segments)
     kept = [mark for mark in kept if mark.kind == "picture" or not _frames_prose(mark.rect, prose)]
     regions = []
     for group in _cluster(kept, size):
@@ -66,15 +66,14 @@ def find_regions(
             region = _judge(part, segments, tables, page)
             if region is not None:
                 regions.append(region)
-    return _merge(regions)
+    boxes = [mark.rect for mark in marks if mark.kind == "straight" and not mark.is_rule]
+    return merge([_with_notes(region, boxes) for region in merge(regions)])
 
 
-def with_labels(
-    regions: Sequence[Region], segments: Sequence[Segment], size: tuple[float, float]
-) -> tuple[Region, ...]:
-    """Regions with the words that belong to them, from the top."""
-    grown = [Region(_with_labels(region.rect, segments).clipped(*size), region.vector) for region in regions]
-    return tuple(sorted(_merge(grown), key=lambda region: (region.rect.y0, region.rect.x0)))
+def _with_notes(region: Region, boxes: Sequence[Rect]) -> Region:
+    """A region with the boxes that lie mostly in it, notes in a drawing; one that holds it is a cell or a frame."""
+    notes = [box for box in boxes if box.inside(region.rect) > _NOTE and box.area < _NOTE * region.rect.area]
+    return replace(region, rect=union([region.rect, *notes]))
 
 
 def _apart(drawn: Sequence[Mark], size: tuple[float, float]) -> list[list[Mark]]:
@@ -92,6 +91,28 @@ def _apart(drawn: Sequence[Mark], size: tuple[float, float]) -> list[list[Mark]]
 def _frames_prose(rect: Rect, prose: Sequence[Rect]) -> bool:
     """Whether a mark is the frame or the ground of a warning or a note: what it holds are lines of text."""
     return sum(line.shared(rect) for line in prose) > _PROSE * rect.area and _is_large_enough(rect)
+
+
+def _lines_of_prose(segments: Sequence[Segment]) -> list[Rect]:
+    """Long lines. Where the places of letters are not exact, as in Hindi, a line is in pieces."""
+    lines: list[list[Segment]] = []
+    for segment in sorted(segments, key=lambda segment: (round(segment.baseline), segment.rect.x0)):
+        last = lines[-1][-1] if lines else None
+        joined = (
+            last is not None
+            and abs(last.baseline - segment.baseline) <= 1
+            and abs(last.size - segment.size) <= 1
+            and segment.rect.x0 - last.rect.x1 < _SPACE * segment.size
+        )
+        if joined:
+            lines[-1].append(segment)
+        else:
+            lines.append([segment])
+    return [
+        union(part.rect for part in line)
+        for line in lines
+        if sum(len(part.text) for part in line) >= _PROSE_LENGTH
+    ]
 
 
 def _is_held_by_rules(group: Sequence[Mark], drawn: Sequence[Mark]) -> bool:
@@ -178,7 +199,7 @@ def _is_large_enough(rect: Rect) -> bool:
     return short >= _SMALLEST and rect.area >= _SMALLEST_AREA and long / short < _SLIVER
 
 
-def _merge(regions: Sequence[Region]) -> list[Region]:
+def merge(regions: Sequence[Region]) -> list[Region]:
     """Regions that lie on each other as one, until none do."""
     merged = list(regions)
     changed = True
@@ -197,30 +218,6 @@ def _merge(regions: Sequence[Region]) -> list[Region]:
             if changed:
                 break
     return merged
-
-
-def _with_labels(rect: Rect, segments: Sequence[Segment]) -> Rect:
-    """A region with the words that stand partly inside it, and short ones at its edge."""
-    inside = [segment.rect for segment in segments if 0.3 < segment.rect.inside(rect) < 1.0]
-    wide = union([rect, *inside])
-    lines = [segment for segment in segments if segment.rect.inside(wide) < 0.3]
-    near = [
-        segment.rect
-        for segment in lines
-        if len(segment.text) < _LABEL_LENGTH / 2
-        and segment.rect.meets(wide.grown(_NEAR_LABEL))
-        and not _has_neighbour(segment, lines)
-    ]
-    return union([wide, *near])
-
-
-def _has_neighbour(segment: Segment, lines: Sequence[Segment]) -> bool:
-    """Whether a line stands in running text: a long one is right above or below it."""
-    around = segment.rect.grown(segment.size * 0.8)
-    return any(
-        other is not segment and len(other.text) >= _LABEL_LENGTH / 2 and other.rect.meets(around)
-        for other in lines
-    )
 
 
 class Ink:
