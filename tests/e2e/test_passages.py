@@ -72,7 +72,7 @@ def test_a_question_in_any_language_finds_the_german_passage(home: Home, runtime
     home.environment |= OFFLINE
     for language in LANGUAGES:
         question = f"{word('fuse', language)} {word('pump', language)}"
-        best, *_ = home.lines("search", question, "--lang", language, "--kind", "passage")
+        best, *_ = home.lines("search", question, "--lang", language, "--kinds", "passage")
         assert best["path"].endswith("de.md"), language
         assert "Sicherung Pumpe" in best["text"]
         assert "passage" in {reason["ranking"] for reason in best["why"]}
@@ -82,7 +82,7 @@ def test_a_question_in_any_language_finds_the_german_passage(home: Home, runtime
 def test_a_model_that_is_here_is_used_without_being_asked_for(home: Home, hub: Hub) -> None:
     home.run("index", "manuals")
     assert home.lines("info")[0]["passages"] is None
-    done = home.run("search", "फ्यूज पंप", "--kind", "passage")
+    done = home.run("search", "फ्यूज पंप", "--kinds", "passage")
     assert "only passages in the question's own language" in done.stderr
     rows = {row["name"]: row for row in home.lines("models")}
     assert (rows[DEFAULT_PASSAGE_MODEL]["encodes"], rows[DEFAULT_PASSAGE_MODEL]["here"]) == (
@@ -103,7 +103,7 @@ def test_a_model_that_is_here_is_used_without_being_asked_for(home: Home, hub: H
     (report,) = home.lines("index", "manuals")
     assert any("9 passages were encoded" in note for note in report["notes"])
     assert not hub.requests
-    shown = home.run("search", "फ्यूज पंप", "--kind", "passage")
+    shown = home.run("search", "फ्यूज पंप", "--kinds", "passage")
     assert "only passages" not in shown.stderr
     assert "Sicherung Pumpe" in shown.stdout
     assert "passage" in home.run("info").stdout
