@@ -50,7 +50,9 @@ def run(folders: Sequence[Path] = ()) -> None:
     everything: list[Found] = []
     for folder in folders or (None,):
         print(f"\n{folder.name if folder else 'the bundled manuals'}")
-        print(f"{'manual':<22}{'figures':>8}{'reported':>9}{'right':>6}{'captions':>9}{'labels':>7}{'overlap':>8}")
+        print(
+            f"{'manual':<22}{'figures':>8}{'reported':>9}{'right':>6}{'captions':>9}{'labels':>7}{'overlap':>8}"
+        )
         found = [judged(manual) for manual in load_manuals(folder)]
         for one in found:
             print(
