@@ -3,10 +3,11 @@
     python -m benchmarks figures               the nine bundled manuals
     python -m benchmarks.figures FOLDER ...    folders that `recipes/manuals` made in other styles
 
-A figure counts when the box reported covers it and little else, an intersection over union of at least 0.7, one to one on
-its page. Warnings with their symbols, tables and running heads are on the pages, and none of them is a figure. A caption
-is right when it is the whole caption and nothing else, a label when it is the number of the figure. Intervals come from
-drawing devices with replacement where there are several looks, else manuals: languages of a device share drawings.
+A figure counts when the box reported covers it and little else, an intersection over union of at least 0.7, one to
+one on its page. Warnings with their symbols, tables and running heads are on the pages, and none of them is a figure.
+A caption is right when it is the whole caption and nothing else, a label when it is the number of the figure.
+Intervals come from drawing devices with replacement where there are several looks, else manuals: languages of a
+device share drawings.
 """
 
 from __future__ import annotations

@@ -34,7 +34,6 @@ _PER_RANK: Final = 0.05
 _SAID: Final = 0.3  # of the weight of a word that an earlier quotation has
 _WORTH: Final = 0.5  # of the best score; less is left out
 _NEW: Final = 0.35  # of the best score, by what no earlier quotation has
-_LONG: Final = 10  # letters beyond which a word says no more than another
 _LONGEST: Final = 400  # characters of a quotation
 _SHORTEST: Final = 3  # tokens; less is a heading or a stray label
 _SOFT_BREAK: Final = re.compile(r"(?<=[;；•])\s*|(?<=[、,،:：])\s+|\s+")
@@ -136,10 +135,7 @@ def _scores(
     count = len(sentences)
     length = sum(s.tokens.total() for s in sentences) / count or 1.0
     holding = Counter(token for s in sentences for token in s.tokens if token in wanted)
-    # Rare words tell, and so do long ones.
-    weight = {
-        t: min(len(t), _LONG) ** 0.5 * math.log(1 + (count - n + 0.5) / (n + 0.5)) for t, n in holding.items()
-    }
+    weight = {t: math.log(1 + (count - n + 0.5) / (n + 0.5)) for t, n in holding.items()}
     around: dict[int, set[str]] = {}
     for s in sentences:
         if s.rank not in around:

@@ -103,6 +103,19 @@ def test_a_manual_becomes_pages_figures_and_passages(archive: Archive, manual: P
     assert {item.metadata["document"] for item in archive.catalog.items()} == {"The pump"}
 
 
+def test_numbers_in_a_drawing_are_no_passage(archive: Archive, tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = pdf.page().text(72, 80, "Parts", 18, "bold").drawing(100, 150, 300, 200)
+    for number in range(1, 5):
+        page.text(80 + 70 * number, 200, str(number))
+    page.text(100, 380, "Figure 1: The parts")
+    report = archive.add(pdf.save(tmp_path / "parts.pdf"))
+    assert all(any(map(str.isalpha, body(archive, item))) for item in of_kind(archive, "passage"))
+    assert report.passages == len(of_kind(archive, "passage"))
+    (figure,) = of_kind(archive, "figure")
+    assert archive.catalog.get_items(figure.metadata["passages"]).keys() == set(figure.metadata["passages"])
+
+
 def test_what_can_be_seen_gets_a_vector_and_no_text_of_a_document_does(
     archive: Archive, manual: Path
 ) -> None:
