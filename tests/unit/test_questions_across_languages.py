@@ -73,6 +73,17 @@ def test_a_question_finds_the_only_passage_that_answers_it_whatever_its_language
     assert not result.notes
 
 
+def test_of_equal_answers_the_one_in_the_language_of_the_question_comes_first(collection: Collection) -> None:
+    with Catalog.open(collection.path) as catalog:
+        catalog.put_items([Item("own", "passage", Source("/own.md", "own"), {})])
+        catalog.put_texts([Text("own", "en", "fuse pump", "document")])
+    collection.encode_passages(FakePassageEncoder())
+    for language, first, second in (("en", "own", "de-0"), ("de", "de-0", "own")):
+        question = f"{word('fuse', language)} {word('pump', language)}"
+        result = collection.search(question, language=language, kinds=["passage"])
+        assert [hit.item.id for hit in result.hits[:2]] == [first, second]
+
+
 def test_a_question_that_nothing_answers_is_not_confident(collection: Collection) -> None:
     collection.encode_passages(FakePassageEncoder())
     result = collection.search("quarterly tax return", language="en", kinds=["passage"])

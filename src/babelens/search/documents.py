@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from ..languages import LANGUAGES
+from ..languages import LANGUAGES, main_script
 from ..retrieval.query import words_of
-from ..types import And, Comparison, Filter, Query
+from ..types import And, Comparison, Filter, Query, Text
 from .other_languages import OtherLanguages, tell_apart
 from .passages import PassageSearch
 from .ranking import Ranking
@@ -67,12 +67,20 @@ class DocumentSearch:
         another one, which stands in one ranking only.
         """
         rows = [place.text_row for place in passages.places if place.text_row is not None]
-        languages = {row: text.language for row, text in self._catalog.texts_by_row(rows).items()}
-        _, foreign = tell_apart(query, words, set(languages.values()) & LANGUAGES.keys())
+        texts = self._catalog.texts_by_row(rows)
+        languages = {text.language for text in texts.values()} & LANGUAGES.keys()
+        source, foreign = tell_apart(query, words, languages)
+        own = (main_script(words),) if source is None else LANGUAGES[source].scripts
+
+        def is_foreign(text: Text | None) -> bool:
+            if text is None or text.language in languages:
+                return text is not None and text.language in foreign
+            return main_script(text.body) not in (None, *own)
+
         places = [
             place
             for place in passages.places
-            if place.text_row is not None and languages.get(place.text_row) in foreign
+            if place.text_row is not None and is_foreign(texts.get(place.text_row))
         ]
         weight = by_words.weight
         return [Ranking("passage", places, weight, lambda shown: [1.0] * len(shown), is_reason=False)]
