@@ -32,7 +32,7 @@ from . import care
 from .contents import Contents
 from .pictures import picture_term
 from .reindex import ReindexReport, clean_up, reindex
-from .space import Space, load, model_name
+from .space import Loader, Space, load, model_name
 from .tuning import Tuning
 
 if TYPE_CHECKING:
@@ -53,11 +53,18 @@ class Collection(Contents, Tuning):
     Safe to use from several threads; one process at a time may write, any number may read.
     """
 
-    def __init__(self, path: Path, catalog: Catalog, *, model: str | Path | Encoder | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        catalog: Catalog,
+        *,
+        model: str | Path | Encoder | None = None,
+        loader: Loader | None = None,
+    ) -> None:
         self.path = path
         self._catalog = catalog
         self._model = model
-        self._space = Space(path, catalog, model)
+        self._space = Space(path, catalog, model, loader)
 
     @classmethod
     def open(
@@ -68,13 +75,15 @@ class Collection(Contents, Tuning):
         create: bool = True,
         read_only: bool = False,
         metric: Metric = "ip",
+        loader: Loader | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Opens a collection, or makes one with the encoder ``model``.
 
         ``model`` is a name (see ``babelens models``), a folder, a hub repository, or an encoder; without it a new
         collection takes :func:`~babelens.models.registry.default_model`. ``metric`` is how a new collection's graph
-        index compares vectors; scores are cosines either way. A collection of an older version is brought up to date,
+        index compares vectors; scores are cosines either way. ``loader`` gives encoders by name in place of
+        :func:`~babelens.load_encoder`, for those who share them between collections. A collection of an older version is brought up to date,
         unless it is opened to read only; ``progress`` counts its texts where that takes time.
 
         Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when
@@ -98,7 +107,7 @@ class Collection(Contents, Tuning):
         else:
             catalog = Catalog.open(path, read_only=read_only, progress=progress)
         try:
-            return cls(path, catalog, model=model)
+            return cls(path, catalog, model=model, loader=loader)
         except BaseException:
             catalog.close()
             raise
@@ -118,6 +127,11 @@ class Collection(Contents, Tuning):
 
     def __repr__(self) -> str:
         return f"Collection({str(self.path)!r})"
+
+    @property
+    def version(self) -> str:
+        """Another text whenever anything in the collection has changed, whoever changed it. Costs microseconds."""
+        return self._catalog.version()
 
     @property
     def encoder(self) -> Encoder:
