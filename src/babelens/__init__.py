@@ -26,6 +26,7 @@ from .errors import (
     EncoderMismatchError,
     ExportError,
     FilterError,
+    GenerationError,
     IncompleteReindexError,
     InvalidQueryError,
     MalformedDataError,
@@ -57,6 +58,7 @@ from .types import (
 )
 
 if TYPE_CHECKING:
+    from .answering import Answer, Citation, Generator
     from .collection import (
         Collection,
         CollectionInfo,
@@ -80,13 +82,16 @@ if TYPE_CHECKING:
     from .search import CorrectionInfo, HubnessReport, LanguageGain, ResultChanges, Route
 
 _LAZY = {
+    "Answer": "answering",
     "Captioner": "models.captioners",
+    "Citation": "answering",
     "Collection": "collection",
     "CollectionInfo": "collection",
     "CorrectionInfo": "search",
     "Embeddings": "collection",
     "Encoder": "models.protocols",
     "ExportReport": "collection",
+    "Generator": "answering",
     "HubnessReport": "search",
     "ImageEncoder": "models.protocols",
     "IndexInfo": "collection",
@@ -115,9 +120,11 @@ _LAZY = {
 
 __all__ = [
     "LANGUAGES",
+    "Answer",
     "BabelensError",
     "Caption",
     "Captioner",
+    "Citation",
     "Collection",
     "CollectionError",
     "CollectionInfo",
@@ -135,6 +142,8 @@ __all__ = [
     "ExportError",
     "ExportReport",
     "FilterError",
+    "GenerationError",
+    "Generator",
     "Hit",
     "HubnessReport",
     "ImageEncoder",

@@ -1,11 +1,16 @@
-"""How a passage of a document is kept: one text, its headings on the first line, for they say what it is about."""
+"""How a passage of a document is kept: one text, its headings on the first line, for they say what it is about; and
+what of it says nothing.
+"""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
 _BETWEEN: Final = " › "
+# Leaders and the number of a page, drawn out or as one sign.
+_CONTENTS: Final = re.compile(r"^[^\n]*(?:(?:[ \t]?[.·…]){5}[^\n]*| … *\d{1,4}[ \t]*)$", re.MULTILINE)
 
 
 def passage_text(headings: Sequence[str], body: str) -> str:
@@ -16,6 +21,11 @@ def passage_text(headings: Sequence[str], body: str) -> str:
 def body_of(text: str, headings: Sequence[str]) -> str:
     """The body alone, of what :func:`passage_text` made of it and these headings."""
     return text.removeprefix(_heading_line(headings) + "\n") if headings else text
+
+
+def without_contents(body: str) -> str:
+    """A body with empty lines for those of a table of contents, which name everything and say nothing of it."""
+    return _CONTENTS.sub("", body)
 
 
 def _heading_line(headings: Sequence[str]) -> str:

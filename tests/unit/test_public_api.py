@@ -9,9 +9,11 @@ import babelens
 
 PUBLIC = [
     "LANGUAGES",
+    "Answer",
     "BabelensError",
     "Caption",
     "Captioner",
+    "Citation",
     "Collection",
     "CollectionError",
     "CollectionInfo",
@@ -29,6 +31,8 @@ PUBLIC = [
     "ExportError",
     "ExportReport",
     "FilterError",
+    "GenerationError",
+    "Generator",
     "Hit",
     "HubnessReport",
     "ImageEncoder",

@@ -8,8 +8,9 @@ from .answer import answer, stream_answer
 from .citations import CheckedText, check_citations
 from .extract import extractive_answer
 from .generate import Generator, OpenAIGenerator, configured_generator
-from .language import question_language
+from .language import known_language, question_language
 from .prompt import Prompt, approximate_tokens, build_prompt
+from .quotes import stands_in
 from .types import Answer, Citation, Evidence
 
 __all__ = [
@@ -26,6 +27,8 @@ __all__ = [
     "check_citations",
     "configured_generator",
     "extractive_answer",
+    "known_language",
     "question_language",
+    "stands_in",
     "stream_answer",
 ]

@@ -1,9 +1,10 @@
 """An answer without a model: the sentences of the evidence that say most about the question, quoted as they stand.
 
-Sentences are compared with the question by the words of the full-text search
-(:func:`babelens.storage.fulltext.analyze`) and by pairs of neighbouring words, weighted by how rare they are among the
-sentences at hand (BM25). The words that ask ("which", "how") do not count. Half as much counts what the rest of the
-passage and its headings say, and an earlier place in the ranking breaks near ties. The weights were set by hand.
+Sentences are compared with the question by words in any form (:func:`babelens.storage.likeness.akin`) and by pairs of
+neighbouring words, weighted by how rare they are among the sentences at hand (BM25). The words that ask ("which",
+"how") do not count. Half as much counts what the rest of the passage and its headings say, and an earlier place in the
+ranking breaks near ties. After the first sentence, words that were quoted already count less. The weights were set by
+hand.
 """
 
 from __future__ import annotations
@@ -11,13 +12,15 @@ from __future__ import annotations
 import math
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 from typing import Final
 
-from ..storage.fulltext import analyze
+from ..passages import without_contents
+from ..storage.fulltext import words_of
+from ..storage.likeness import akin
 from .phrases import Phrases, phrases, stop_words
 from .quotes import has_words, quote_spans, stands_in
 from .sentences import split_sentences
@@ -28,14 +31,15 @@ SENTENCES: Final = 3
 _K1, _B = 1.2, 0.4
 _CONTEXT: Final = 0.5
 _PER_RANK: Final = 0.05
+_SAID: Final = 0.3  # of the weight of a word that an earlier quotation has
 _WORTH: Final = 0.5  # of the best score; less is left out
+_NEW: Final = 0.35  # of the best score, by what no earlier quotation has
 _LONGEST: Final = 400  # characters of a quotation
 _SHORTEST: Final = 3  # tokens; less is a heading or a stray label
 _SOFT_BREAK: Final = re.compile(r"(?<=[;；•])\s*|(?<=[、,،:：])\s+|\s+")
 _LABEL: Final = re.compile(
     r"[^\W\d]{1,12}[.\s]*\d+(?:[-–.]\d+)*"
 )  # of a caption that names itself: "Figure 3-2"
-_LEADERS: Final = re.compile(r"[^\n]*(?:[ \t]?[.·…]){5}[^\n]*")  # a line of a table of contents
 _HIRAGANA: Final = re.compile(r"[\u3041-\u309f]+")
 _MARKS: Final = (("“", "”"), ("«", "»"), ("「", "」"), ('"', '"'), ("『", "』"))
 
@@ -57,17 +61,18 @@ def extractive_answer(question: str, evidence: Sequence[Evidence], language: str
     stands for it, and a note says so.
     """
     say = phrases(language)
+    spell = _Spelling(_telling(question))
     sentences = [
-        _Sentence(one, rank, text, Counter(_tokens(text)))
+        _Sentence(one, rank, text, Counter(_tokens(text, spell)))
         for rank, one in enumerate(evidence)
         for text in _candidates(one)
     ]
     if not sentences:
         return Answer(say.not_answerable, language, (), False, True, None, ())
-    scored = _scores(question, sentences)
+    scored = _scores(question, sentences, spell)
     notes: tuple[str, ...] = ()
     if max(scored) > 0:
-        chosen = _best(sentences, scored)
+        chosen = _best(question, sentences, scored, spell)
     else:
         chosen = [min(sentences, key=lambda sentence: sentence.rank)]
         notes = (
@@ -87,12 +92,10 @@ def _candidates(one: Evidence) -> Iterator[str]:
         sentences = list(_pieces(" ".join(one.body.split())))[:1]
     else:
         sentences = [
-            piece
-            for sentence in split_sentences(_LEADERS.sub("\n\n", one.body))
-            for piece in _pieces(sentence)
+            piece for sentence in split_sentences(without_contents(one.body)) for piece in _pieces(sentence)
         ]
     told = [text for text in sentences if has_words(text)]
-    longer = [text for text in told if len(analyze(text)) >= _SHORTEST]
+    longer = [text for text in told if len(words_of(text)) >= _SHORTEST]
     yield from longer or told
 
 
@@ -109,9 +112,26 @@ def _pieces(sentence: str) -> Iterator[str]:
     yield sentence
 
 
-def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
-    """One score per sentence; 0 where it shares no word with the question."""
-    wanted = _terms(question)
+class _Spelling:
+    """Gives the words of texts as the question spells them: "filters" as "filter" where that was asked for."""
+
+    def __init__(self, asked: Iterable[str]) -> None:
+        self._asked = tuple(asked)
+        self._known: dict[str, str] = {}
+
+    def __call__(self, form: str) -> str:
+        known = self._known.get(form)
+        if known is None:
+            same = form if form in self._asked else next((t for t in self._asked if akin(t, form)), form)
+            known = self._known[form] = same
+        return known
+
+
+def _scores(
+    question: str, sentences: Sequence[_Sentence], spell: _Spelling, said: Set[str] = frozenset()
+) -> list[float]:
+    """One score per sentence; 0 where it shares no word with the question. What was ``said`` counts less."""
+    wanted = _terms(question, spell)
     count = len(sentences)
     length = sum(s.tokens.total() for s in sentences) / count or 1.0
     holding = Counter(token for s in sentences for token in s.tokens if token in wanted)
@@ -119,12 +139,12 @@ def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
     around: dict[int, set[str]] = {}
     for s in sentences:
         if s.rank not in around:
-            around[s.rank] = set(_tokens(" ".join((*s.source.headings, s.source.body)))) & wanted
+            around[s.rank] = set(_tokens(" ".join((*s.source.headings, s.source.body)), spell)) & wanted
     scores = []
     for s in sentences:
         norm = _K1 * (1 - _B + _B * s.tokens.total() / length)
         own = sum(
-            weight[t] * s.tokens[t] * (_K1 + 1) / (s.tokens[t] + norm)
+            weight[t] * (_SAID if t in said else 1.0) * s.tokens[t] * (_K1 + 1) / (s.tokens[t] + norm)
             for t in wanted
             if s.tokens[t] and t in weight
         )
@@ -133,36 +153,42 @@ def _scores(question: str, sentences: Sequence[_Sentence]) -> list[float]:
     return scores
 
 
-def _terms(question: str) -> set[str]:
-    """The tokens of a question that say what it is about; all of them where none is left."""
-    tokens = set(analyze(question))
-    telling = tokens - _asking()
+def _terms(question: str, spell: _Spelling) -> set[str]:
+    """The words of a question that say what it is about, and the pairs of them."""
+    telling = set(_telling(question))
+    return telling | {pair for pair in _tokens(question, spell) if set(pair.split()) <= telling}
+
+
+def _telling(question: str) -> list[str]:
+    """The words of a question without those that ask; all of them where none is left."""
+    forms = list(dict.fromkeys(word.form for word in words_of(question)))
+    telling = [form for form in forms if form not in _asking()]
     # Between Japanese words stand particles and endings in hiragana.
-    telling = {t for t in telling if not _HIRAGANA.fullmatch(t)} or telling or tokens
-    return telling | {pair for pair in _tokens(question) if set(pair.split()) <= telling}
+    return [form for form in telling if not _HIRAGANA.fullmatch(form)] or telling or forms
 
 
-def _tokens(text: str) -> list[str]:
+def _tokens(text: str, spell: _Spelling) -> list[str]:
     """Words and pairs of neighbours: "code 5" says more than a "code" here and a "5" there."""
-    words = analyze(text)
+    words = [spell(word.form) for word in words_of(text)]
     return [*words, *(f"{one} {next_one}" for one, next_one in pairwise(words))]
 
 
 @lru_cache(maxsize=1)
 def _asking() -> frozenset[str]:
-    return frozenset(token for words in stop_words().values() for word in words for token in analyze(word))
+    return frozenset(one.form for words in stop_words().values() for word in words for one in words_of(word))
 
 
-def _best(sentences: Sequence[_Sentence], scores: Sequence[float]) -> list[_Sentence]:
-    order = sorted(range(len(sentences)), key=lambda i: -scores[i])
+def _best(
+    question: str, sentences: Sequence[_Sentence], scores: Sequence[float], spell: _Spelling
+) -> list[_Sentence]:
+    """The best sentence, then of those that are worth it what says most beside; each wording once."""
     chosen: list[_Sentence] = []
-    seen: set[str] = set()
-    for i in order:
-        if len(chosen) == SENTENCES or scores[i] < _WORTH * scores[order[0]]:
-            break
-        if sentences[i].text not in seen:
-            seen.add(sentences[i].text)
-            chosen.append(sentences[i])
+    best = max(scores)
+    worthy = [i for i, score in enumerate(scores) if score >= _WORTH * best]
+    while worthy and len(chosen) < SENTENCES:
+        chosen.append(sentences[max(worthy, key=lambda i: scores[i])])
+        scores = _scores(question, sentences, spell, {token for one in chosen for token in one.tokens})
+        worthy = [i for i in worthy if sentences[i].text != chosen[-1].text and scores[i] >= _NEW * best]
     return chosen
 
 

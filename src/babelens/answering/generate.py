@@ -6,6 +6,7 @@ keys and organisations that other programs left in the environment (``OPENAI_API
 
 from __future__ import annotations
 
+import math
 import os
 import queue
 import re
@@ -25,11 +26,14 @@ URL_VARIABLE: Final = "BABELENS_LLM_URL"
 KEY_VARIABLE: Final = "BABELENS_LLM_KEY"
 MODEL_VARIABLE: Final = "BABELENS_LLM_MODEL"
 VISION_VARIABLE: Final = "BABELENS_LLM_VISION"
+TIMEOUT_VARIABLE: Final = "BABELENS_LLM_TIMEOUT"
 
 Message = Mapping[
     str, Any
 ]  # {"role": "system" | "user" | "assistant", "content": str or parts}, as OpenAI has it
 
+_TIMEOUT: Final = 120.0
+_DEADLINE: Final = 600.0
 _VERSION: Final = re.compile(r"/v\d+[a-z\d]*(?=/)")
 _WITHOUT: Final = "Without a model, the answer is made of sentences from the documents."
 _THOUGHT, _THOUGHT_ENDS = "<think>", "</think>"
@@ -56,8 +60,9 @@ def configured_generator(
 
     ``model`` is ``URL/NAME`` (``http://127.0.0.1:8080/v1/qwen3``: what follows the version is the name) or the name
     alone, with the address from ``BABELENS_LLM_URL``. Without it, ``BABELENS_LLM_URL`` and ``BABELENS_LLM_MODEL``
-    decide. ``BABELENS_LLM_KEY`` is the key; ``BABELENS_LLM_VISION=1`` says that the model sees pictures. Raises
-    :class:`GenerationError` when only half of it is there.
+    decide. ``BABELENS_LLM_KEY`` is the key; ``BABELENS_LLM_VISION=1`` says that the model sees pictures,
+    ``BABELENS_LLM_TIMEOUT`` how many seconds it may be silent. Raises :class:`GenerationError` when only half of it is
+    there.
     """
     environment = os.environ if environment is None else environment
     url, name = environment.get(URL_VARIABLE), environment.get(MODEL_VARIABLE)
@@ -79,7 +84,22 @@ def configured_generator(
         )
     if vision is None:
         vision = environment.get(VISION_VARIABLE, "") not in ("", "0")
-    return OpenAIGenerator(url, name, key=environment.get(KEY_VARIABLE), sees=vision)
+    key, timeout = environment.get(KEY_VARIABLE), _timeout(environment)
+    deadline = max(_DEADLINE, 2 * timeout)
+    return OpenAIGenerator(url, name, key=key, sees=vision, timeout=timeout, deadline=deadline)
+
+
+def _timeout(environment: Mapping[str, str]) -> float:
+    value = environment.get(TIMEOUT_VARIABLE) or str(_TIMEOUT)
+    try:
+        timeout = float(value)
+    except ValueError:
+        timeout = math.nan
+    if not 0 < timeout < math.inf:
+        raise GenerationError(
+            f"{TIMEOUT_VARIABLE} is {value!r}.", hint="Give a number of seconds above 0, such as 300."
+        )
+    return timeout
 
 
 def _parted(model: str) -> tuple[str, str]:
@@ -107,8 +127,8 @@ class OpenAIGenerator:
     name: str
     key: str | None = field(default=None, repr=False)
     sees: bool = False
-    timeout: float = 120.0
-    deadline: float = 600.0
+    timeout: float = _TIMEOUT
+    deadline: float = _DEADLINE
     retries: int = 2
     max_tokens: int = 2048
     seed: int = 0

@@ -12,12 +12,17 @@ _WORD: Final = re.compile(r"[^\W\d_]+")
 
 
 def question_language(question: str) -> str:
-    """The tag of the language a question is in.
+    """The tag of the language to answer a question in: the one it is in, and ``"en"`` where that does not show."""
+    return known_language(question) or "en"
+
+
+def known_language(question: str) -> str | None:
+    """The tag of the language a question is in, where it shows.
 
     By script and by :func:`babelens.language_detection.detect_language` where that is clear; else by the words that
-    ask ("which", "wie", "dónde"), when one language has more of them than any other; else ``"en"``.
+    ask ("which", "wie", "dónde"), when one language has more of them than any other.
     """
-    return detect_language(question) or _by_stop_words(question) or "en"
+    return detect_language(question) or _by_stop_words(question)
 
 
 def _by_stop_words(question: str) -> str | None:

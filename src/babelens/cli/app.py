@@ -31,6 +31,7 @@ PIPE_CLOSED: Final = 141  # 128 + SIGPIPE
 COMMANDS: Final[dict[str, str]] = {
     "index": "index:index",
     "search": "search:search",
+    "ask": "ask:ask",
     "captions": "search:captions",
     "similar": "search:similar",
     "caption": "describe:caption",

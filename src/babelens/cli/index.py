@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 import click
@@ -11,7 +12,7 @@ from .options import FILE, LANGUAGE, LANGUAGE_LIST, collection_option, command, 
 
 if TYPE_CHECKING:
     from ..collection import Collection
-    from ..types import IngestReport, Skip
+    from ..types import DescribeReport, IngestReport, Skip
 
 _SKIPS_SHOWN = 10
 
@@ -41,6 +42,11 @@ _SKIPS_SHOWN = 10
 @click.option("--sample", metavar="N", type=click.IntRange(min=1), help="Only N files, drawn at random.")
 @click.option("--seed", type=int, default=0, show_default=True, help="The seed of --sample.")
 @click.option(
+    "--ocr/--no-ocr", default=None,
+    help="Also read the words printed in pictures and figures; or read none, not even of scanned pages.  "
+    "[default: scanned pages only]",
+)  # fmt: skip
+@click.option(
     "--metric",
     type=click.Choice(["ip", "l2"]),
     default="ip",
@@ -60,10 +66,11 @@ def index(
     exclude: tuple[str, ...],
     sample: int | None,
     seed: int,
+    ocr: bool | None,
     metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
-    """Put pictures and documents in, or bring them up to date.
+    """Put pictures and documents in, or update them.
 
     PATH is a folder, a picture, a document (PDF, text, Markdown or HTML), or a captions file whose pictures lie
     beside it. Run the same command again at any time: unchanged files cost next to nothing, changed ones are
@@ -74,15 +81,19 @@ def index(
     babelens index ~/photos
     babelens index shop/images --captions shop/captions.csv -c shop
     babelens index manual.pdf --scans ~/scans/old-manual -c manuals
+    babelens index ~/photos --ocr
     """
     if not paths and not scans:
         raise click.UsageError("There is nothing to index: give a PATH, or --scans FOLDER.")
+    from ..models.ocr import load_ocr
     from .app import Interrupted
     from .models import fetch_for
     from .opening import opened_to_write
     from .progress import reporting
 
     fetch_for(collection, model)
+    engine = load_ocr()
+    read: DescribeReport | None = None
     with opened_to_write(collection, model=model, metric=metric) as opened:
         before = len(opened)
         try:
@@ -95,13 +106,21 @@ def index(
                     include=include,
                     exclude=exclude,
                     page_scans=scans,
+                    ocr=False if ocr is False else engine,
                     sample=sample,
                     seed=seed,
                     progress=reporter.update,
                 )
+            if ocr:
+                with reporting("Reading text in pictures", "pictures and figures") as reporter:
+                    read = opened.read_texts(engine=engine, progress=reporter.update)
         except KeyboardInterrupt:
             raise Interrupted(_kept(opened, before)) from None
-        _print_report(report, opened, as_json=as_json)
+        if read is not None:
+            report = replace(
+                report, skipped=(*report.skipped, *read.skipped), notes=(*report.notes, *read.notes)
+            )
+        _print_report(report, opened, as_json=as_json, read=read)
     return _exit_code(report)
 
 
@@ -168,15 +187,20 @@ def _kept(collection: Collection, before: int) -> str:
     )
 
 
-def _print_report(report: IngestReport, collection: Collection, *, as_json: bool) -> None:
+def _print_report(
+    report: IngestReport, collection: Collection, *, as_json: bool, read: DescribeReport | None = None
+) -> None:
     from .render import message, print_json
 
     for note in report.notes:
         message(note)
     if as_json:
-        print_json(_report_fields(report, collection))
+        fields = _report_fields(report, collection)
+        print_json(fields if read is None else {**fields, "printed": _reading_fields(read)})
     else:
         click.echo(_summary(report))
+        if read is not None:
+            click.echo(_reading_summary(read))
     print_skipped(report.skipped)
 
 
@@ -223,6 +247,25 @@ def _summary(report: IngestReport) -> str:
     done = report.added + report.updated
     rate = f", {done / report.seconds:,.0f} files/s" if done >= 100 and report.seconds > 1 else ""
     return f"{line} ({duration(report.seconds)}{rate})"
+
+
+def _reading_fields(read: DescribeReport) -> dict[str, Any]:
+    return {
+        "read": sum(counts.get("ok", 0) for counts in read.written.values()),
+        "empty": sum(counts.get("empty", 0) for counts in read.written.values()),
+        "unchanged": read.unchanged,
+        "seconds": round(read.seconds, 3),
+    }
+
+
+def _reading_summary(read: DescribeReport) -> str:
+    from .render import duration
+
+    counts = _reading_fields(read)
+    line = f"Pictures and figures: text read in {counts['read']:,}, none in {counts['empty']:,}"
+    if read.unchanged:
+        line += f", {read.unchanged:,} were read before"
+    return f"{line} ({duration(read.seconds)})"
 
 
 def print_skipped(skipped: tuple[Skip, ...]) -> None:

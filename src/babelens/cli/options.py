@@ -74,7 +74,7 @@ model_option = click.option(
 )
 
 
-def k_option(default: int) -> Callable[[F], F]:
+def k_option(default: int, help: str = "How many results at most.") -> Callable[[F], F]:
     """``-k``, at least 1."""
     return click.option(
         "-k",
@@ -82,5 +82,5 @@ def k_option(default: int) -> Callable[[F], F]:
         type=click.IntRange(min=1),
         default=default,
         show_default=True,
-        help="How many results at most.",
+        help=help,
     )

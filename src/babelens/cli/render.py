@@ -79,14 +79,16 @@ def table(
     ``width`` is where lines are cut, by shortening the columns that may be cropped; ``None`` cuts nothing.
     """
     cells = [[printable(cell) for cell in row] for row in rows]
-    widths = [max([_cells(c.title), *(_cells(row[i]) for row in cells)]) for i, c in enumerate(columns)]
+    widths = [
+        max([cell_width(c.title), *(cell_width(row[i]) for row in cells)]) for i, c in enumerate(columns)
+    ]
     if width is not None:
         _shrink(widths, columns, width - len(_GAP) * (len(columns) - 1))
     for row in ([column.title for column in columns], *cells):
         parts = []
         for column, cell, size in zip(columns, row, widths, strict=True):
-            text = _cropped(cell, size, column.crop)
-            padding = " " * (size - _cells(text))
+            text = cropped(cell, size, column.crop)
+            padding = " " * (size - cell_width(text))
             parts.append(padding + isolate(text) if column.align == "right" else isolate(text) + padding)
         yield _GAP.join(parts).rstrip(" ")
 
@@ -97,7 +99,8 @@ def print_table(columns: Sequence[Column], rows: Sequence[Sequence[str]]) -> Non
         click.secho(line, bold=True if number == 0 else None)
 
 
-def _cells(text: str) -> int:
+def cell_width(text: str) -> int:
+    """How many cells of a terminal a text takes: two for many letters of East Asia, none for signs on others."""
     if text.isascii():
         return len(text)
     from rich.cells import cell_len
@@ -105,11 +108,12 @@ def _cells(text: str) -> int:
     return cell_len(text)
 
 
-def _cropped(text: str, size: int, end: Literal["end", "start"] | None) -> str:
-    if _cells(text) <= size:
+def cropped(text: str, size: int, end: Literal["end", "start"] | None) -> str:
+    """``text`` in at most ``size`` cells, with … where its ``end`` was cut off."""
+    if cell_width(text) <= size:
         return text
     characters = list(text)
-    while characters and _cells("".join(characters)) > size - 1:
+    while characters and cell_width("".join(characters)) > size - 1:
         characters.pop(0 if end == "start" else -1)
     if end == "start":
         # A combining mark must not be left without its letter.

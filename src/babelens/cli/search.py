@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from .hits import print_result, rounded
 from .options import (
     FILE,
     LANGUAGE,
@@ -21,12 +22,7 @@ from .options import (
 )
 
 if TYPE_CHECKING:
-    from ..collection import Collection
-    from ..types import Hit, SearchResult, Term, Text
-
-# What a person calls the rankings of `Reason`.
-_MATCHED = {"image": "picture", "caption": "caption", "words": "words"}
-_MATCH = 0.5  # the probability from which a match is more likely than luck
+    from ..types import Term, Text
 
 
 @command("search")
@@ -46,8 +42,8 @@ _MATCH = 0.5  # the probability from which a match is more likely than luck
     "--lang",
     "language",
     type=LANGUAGE,
-    help=f"The language of the words ({LANGUAGE_LIST}): only texts in it are searched word by word, and hits show "
-    "texts in it. Meaning is searched in all languages.",
+    help=f"The language of the words ({LANGUAGE_LIST}): only texts in it, or in none that is known, are searched "
+    "word by word, and hits show texts in it. Meaning is searched in all languages.",
 )
 @k_option(10)
 @click.option(
@@ -55,7 +51,7 @@ _MATCH = 0.5  # the probability from which a match is more likely than luck
     type=click.Choice(["vector", "image", "text", "hybrid"]),
     default="hybrid",
     show_default=True,
-    help="Rank by meaning (vector), by what pictures show alone (image), by the words of captions and file names "
+    help="Rank by meaning (vector), by what pictures show alone (image), by the words of texts and file names "
     "(text), or by both meaning and words (hybrid).",
 )
 @where_option
@@ -80,7 +76,7 @@ def search(
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Find pictures by words, a picture, or both.
+    """Find pictures and documents by words, a picture, or both.
 
     \b
     babelens search "un perro en la playa"
@@ -88,8 +84,9 @@ def search(
     babelens search --image photo.jpg --plus "at night"
 
     SCORE is the cosine between the query and the picture's vector: higher is better, and comparable only
-    within one search. MATCHED says what found the result: the picture itself, the meaning of a caption, or
-    the words of a caption or file name. In brackets: the nearest by that, but hardly a match.
+    within one search. MATCHED says what found the result: the picture itself, the meaning of a caption, the
+    words of a caption or file name, text printed in the picture, or the text of a document. In brackets: the
+    nearest by that, but hardly a match.
     """
     if text is None and image is None and not plus:
         raise click.UsageError(
@@ -116,7 +113,7 @@ def search(
             where=where,
             kinds=kinds or None,
         )
-        _print_result(result, opened, language=language, as_json=as_json)
+        print_result(result, opened, language=language, as_json=as_json)
 
 
 @command("similar")
@@ -144,7 +141,7 @@ def similar(
         waiting("Searching"),
     ):
         result = opened.similar(image_or_id, k=k, where=where)
-        _print_result(result, opened, language=None, as_json=as_json)
+        print_result(result, opened, language=None, as_json=as_json)
 
 
 @command("captions")
@@ -176,10 +173,10 @@ def captions(
         waiting("Searching"),
     ):
         found = opened.captions(image_or_id, language=language, k=k)
-        texts = {} if found else opened.info().texts
+        info = None if found else opened.info()
     if as_json:
         for caption in found:
-            print_json({"rank": caption.rank, "score": _rounded(caption.score), **_text_fields(caption.text)})
+            print_json({"rank": caption.rank, "score": rounded(caption.score), **_text_fields(caption.text)})
     elif found:
         print_table(
             [
@@ -194,20 +191,22 @@ def captions(
                 for c in found
             ],
         )
-    if not found:
-        message(_no_captions(language, texts))
+    if info is not None:
+        message(_no_captions(language, info.captions))
 
 
-def _no_captions(language: str, texts: Mapping[str, int]) -> str:
+def _no_captions(language: str, captions: Mapping[str, int]) -> str:
     from .render import count
 
     line = f"No captions in {language!r} here."
-    if unknown := texts.get("und"):
+    if unknown := captions.get("und"):
         return (
             f"{line} Of {count(unknown, 'text')} the language is not known: if it is {language!r}, run\n"
             f"`babelens index` again with --caption-language {language}."
         )
-    return f"{line} There are some in {', '.join(texts)}." if texts else f"{line} There are none at all."
+    return (
+        f"{line} There are some in {', '.join(captions)}." if captions else f"{line} There are none at all."
+    )
 
 
 def _term(value: str) -> Term:
@@ -221,114 +220,6 @@ def _term(value: str) -> Term:
         return Term(text=value)
 
 
-def _print_result(
-    result: SearchResult, collection: Collection, *, language: str | None, as_json: bool
-) -> None:
-    from .render import message, print_json
-
-    for note in result.notes:
-        message(note)
-    texts = {hit.item.id: _best_text(hit, collection, language) for hit in result.hits}
-    if as_json:
-        for hit in result.hits:
-            print_json(_hit_fields(hit, texts[hit.item.id], result))
-    elif result.hits:
-        _print_hits(result, texts)
-    if not result.hits:
-        message(_nothing_found(result, collection))
-
-
-def _print_hits(result: SearchResult, texts: dict[str, Text | None]) -> None:
-    from .render import Column, print_table, shown_path
-
-    if not result.confident:
-        click.echo("Nothing here matches well; nearest:")
-    rows = []
-    for hit in result.hits:
-        text = texts[hit.item.id]
-        score = "" if hit.score is None else f"{hit.score:.3f}"
-        rows.append(
-            [
-                str(hit.rank),
-                score,
-                _matched(hit),
-                text.body if text else "",
-                text.language if text else "",
-                shown_path(hit.item.source.path),
-            ]
-        )
-    columns = [
-        Column("#", "right"),
-        Column("score", "right"),
-        Column("matched"),
-        Column("text", crop="end"),
-        Column("lang"),
-        Column("path", crop="start"),
-    ]
-    if result.query.mode == "text":
-        del columns[1]
-        for row in rows:
-            del row[1]
-    print_table(columns, rows)
-
-
-def _nothing_found(result: SearchResult, collection: Collection) -> str:
-    if not len(collection):
-        return "The collection is empty. Put something in it with `babelens index PATH`."
-    query = result.query
-    if query.where or query.kinds:
-        return "Nothing that passes the filter was found."
-    if query.mode == "text":
-        return "None of these words occur here. --mode hybrid also searches by meaning."
-    return "Nothing found."
-
-
-def _matched(hit: Hit) -> str:
-    """The rankings that found a hit, the surest first; in brackets the nearest one when none makes it a match."""
-    sure = sorted(hit.why, key=lambda reason: (-(reason.confidence or 0.0), reason.rank))
-    found = [_MATCHED[reason.ranking] for reason in sure if (reason.confidence or 0.0) >= _MATCH]
-    if found or not sure:
-        return ", ".join(found)
-    return f"({_MATCHED[sure[0].ranking]})"
-
-
-def _best_text(hit: Hit, collection: Collection, language: str | None) -> Text | None:
-    """What to show of a hit: the text it was found by, unless only another is in the language asked for."""
-    sure = sorted(hit.why, key=lambda reason: (-(reason.confidence or 0.0), reason.rank))
-    found = [reason.text for reason in sure if reason.text is not None]
-    if found and (language is None or any(text.language == language for text in found)):
-        return min(found, key=lambda text: text.language != (language or found[0].language))
-    texts = [text for text in collection.texts(hit.item.id) if text.status == "ok"]
-    own = min(texts, key=lambda text: text.language != (language or "en"), default=None)
-    return own if own is not None and (not found or own.language == language) else next(iter(found), own)
-
-
-def _hit_fields(hit: Hit, text: Text | None, result: SearchResult) -> dict[str, Any]:
-    return {
-        "rank": hit.rank,
-        "score": _rounded(hit.score),
-        "id": hit.item.id,
-        "kind": hit.item.kind,
-        "path": hit.item.source.path,
-        "text": text.body if text else None,
-        "language": text.language if text else None,
-        "origin": text.origin if text else None,
-        "why": [
-            {
-                "ranking": reason.ranking,
-                "rank": reason.rank,
-                "score": _rounded(reason.score),
-                "confidence": _rounded(reason.confidence),
-                "text": reason.text.body if reason.text else None,
-                "language": reason.text.language if reason.text else None,
-            }
-            for reason in hit.why
-        ],
-        "confident": result.confident,
-        "confidence": _rounded(result.confidence),
-    }
-
-
 def _text_fields(text: Text) -> dict[str, Any]:
     return {
         "id": text.item_id,
@@ -338,7 +229,3 @@ def _text_fields(text: Text) -> dict[str, Any]:
         "status": text.status,
         "model": text.model,
     }
-
-
-def _rounded(value: float | None) -> float | None:
-    return None if value is None else round(float(value), 6)

@@ -49,7 +49,8 @@ class CollectionInfo:
     chosen where there was a choice.
     ``reindex`` is a change of the encoder that was begun and has not switched yet. ``routes`` are the languages whose
     queries reach the pictures through another text tower. ``hubness`` is the correction that searches with words use
-    (see :meth:`Collection.tune_hubness`), None when it is off.
+    (see :meth:`Collection.tune_hubness`), None when it is off. ``captions`` counts by language the texts that say what
+    an item shows, not what is written in it.
     """
 
     path: str
@@ -57,6 +58,7 @@ class CollectionInfo:
     kinds: Mapping[str, int]
     files: Mapping[str, int]
     texts: Mapping[str, int]
+    captions: Mapping[str, int]
     origins: Mapping[str, int]
     text_status: Mapping[str, int]
     model: str
@@ -180,6 +182,7 @@ def info(
         kinds=counts["kind"],
         files=counts["status"],
         texts=counts["language"],
+        captions=catalog.caption_languages(),
         origins=counts["origin"],
         text_status=counts["text_status"],
         model=model,

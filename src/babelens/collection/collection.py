@@ -29,8 +29,8 @@ from ..types import (
     Term,
 )
 from . import care
-from .contents import Contents
-from .pictures import picture_term
+from .asking import Asking
+from .pictures import ItemPictures, picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Loader, Space, load, model_name
 from .tuning import Tuning
@@ -47,7 +47,7 @@ if TYPE_CHECKING:
 Metric = Literal["ip", "l2"]
 
 
-class Collection(Contents, Tuning):
+class Collection(Asking, Tuning):
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
 
     Safe to use from several threads; one process at a time may write, any number may read.
@@ -261,6 +261,32 @@ class Collection(Contents, Tuning):
                 source=source,
                 where=where,
                 beside_human=beside_human,
+                progress=progress,
+            )
+
+    def read_texts(
+        self,
+        *,
+        engine: str | OcrEngine = "auto",
+        languages: Sequence[str] = (),
+        where: str | None = None,
+        progress: Progress | None = None,
+    ) -> DescribeReport:
+        """Reads the words printed in pictures and figures that were not read yet: see
+        :func:`babelens.describing.read_items`. Search finds them by their words, and never takes them for captions.
+
+        ``languages`` are those that they may be in. Raises :class:`UnknownModelError`,
+        :class:`WeightsUnavailableError`, and as :meth:`add`; what was committed before stays.
+        """
+        from ..describing import READ_SIDE, read_items
+
+        with ItemPictures(READ_SIDE) as pictures:
+            return read_items(
+                self._catalog,
+                engine,
+                picture=pictures.of,
+                languages=languages,
+                where=where,
                 progress=progress,
             )
 

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import threading
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from ..errors import UnknownItemError, UnreadableFileError
 from ..types import Item, Term
@@ -13,6 +14,7 @@ from ..types import Item, Term
 if TYPE_CHECKING:
     from PIL.Image import Image
 
+    from ..sources.documents import PageRenderer
     from ..storage.catalog import Catalog
 
 
@@ -62,3 +64,62 @@ def picture_of(item: Item, max_side: int) -> Image:
             return renderer.box(source.page, source.box, max_side=max_side)
         longer = max(1, item.metadata["width"], item.metadata["height"])
         return renderer.page(source.page, dpi=DPI * max_side / longer)
+
+
+class ItemPictures:
+    """What pictures and figures look like, one after the other: a document stays open while its figures are asked for.
+
+    A context manager, inside :func:`~babelens.sources.images.quiet_pillow`; threads may share it. ``max_side`` is what
+    the longer side has at most, in pixels.
+    """
+
+    def __init__(self, max_side: int) -> None:
+        self._max_side = max_side
+        self._lock = threading.Lock()
+        self._source: tuple[str, str] | None = None
+        self._renderer: PageRenderer | None = None
+
+    def __enter__(self) -> ItemPictures:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._close()
+
+    def of(self, item: Item) -> Image:
+        """A picture, or a figure as it stands on its page, RGB. Raises :class:`UnreadableFileError`, also for a figure
+        whose document has changed since it was indexed."""
+        if item.kind == "image":
+            from ..sources.images import load_picture
+
+            image = load_picture(item.source.path, target=self._target(item.metadata)).image
+            image.thumbnail((self._max_side, self._max_side))
+            return image
+        source = item.source
+        if source.page is None or source.box is None:
+            raise UnreadableFileError(source.path, f"a {item.kind} has no picture of its own")
+        with self._lock:
+            renderer = self._open(source.path, source.sha256)
+            return renderer.box(source.page, source.box, max_side=self._max_side)
+
+    def _target(self, metadata: Mapping[str, Any]) -> int | None:
+        """So that decoding may stop where the longer side has enough: twice this is what the shorter side keeps."""
+        width, height = metadata.get("width"), metadata.get("height")
+        if not (isinstance(width, int) and isinstance(height, int) and width > 0 < height):
+            return None
+        return -(-self._max_side * min(width, height) // (2 * max(width, height)))
+
+    def _open(self, path: str, sha256: str) -> PageRenderer:
+        if self._renderer is None or self._source != (path, sha256):
+            from ..sources.documents import PageRenderer, document_digest
+
+            self._close()
+            if document_digest(path) != sha256:
+                raise UnreadableFileError(path, "the file has changed since it was indexed")
+            self._renderer = PageRenderer(path).__enter__()
+            self._source = path, sha256
+        return self._renderer
+
+    def _close(self) -> None:
+        if self._renderer is not None:
+            self._renderer.__exit__()
+            self._renderer = None

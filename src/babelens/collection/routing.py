@@ -106,7 +106,7 @@ def tune_routing(
     own, number = space.encoder(), searcher.encoder_number
     drawn = {
         language: _draw(catalog, number, language, sample=sample, seed=seed)
-        for language in catalog.languages()
+        for language in catalog.caption_languages()
     }
     enough = {language for language, questions in drawn.items() if questions.pictures >= MIN_PICTURES}
     if not enough:  # said before anything is fetched

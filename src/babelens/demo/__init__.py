@@ -1,7 +1,8 @@
-"""The main job, end to end, on a bundled gallery of drawings: `babelens demo`."""
+"""The main jobs, end to end, on what is bundled: drawings in `babelens demo`, manuals in `babelens demo manuals`."""
 
 from __future__ import annotations
 
+from .answers import AnswerTrial, ManualsReport, ask_manuals
 from .run import DemoReport, run
 
-__all__ = ["DemoReport", "run"]
+__all__ = ["AnswerTrial", "DemoReport", "ManualsReport", "ask_manuals", "run"]

@@ -1,13 +1,16 @@
-"""The walk that writes: captions for pictures, translations for captions, checked and stored with their origin.
+"""The walk that writes: captions for pictures, translations for captions, the words printed in pictures, each checked
+and stored with its origin.
 
 writing.py       texts and their vectors into the catalog
 captions.py      captions, of a collection and without one
 translations.py  translations, of a collection and without one
+reading.py       printed words
 """
 
 from __future__ import annotations
 
 from .captions import caption_items, generate_caption
+from .reading import READ_SIDE, read_items
 from .translations import translate, translate_items
 
-__all__ = ["caption_items", "generate_caption", "translate", "translate_items"]
+__all__ = ["READ_SIDE", "caption_items", "generate_caption", "read_items", "translate", "translate_items"]

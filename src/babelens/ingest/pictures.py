@@ -202,8 +202,8 @@ class PictureWriter:
             for path, state, metadata in rows.moves:
                 self._catalog.move_file(path, state, metadata)
             self._catalog.put_items(rows.items)
-            for item_id in rows.changed:  # a model described the picture that was there before
-                self._catalog.delete_texts(item_id, ["caption-model"])
+            for item_id in rows.changed:  # models described and read the picture that was there before
+                self._catalog.delete_texts(item_id, ["caption-model", "ocr"])
             self._catalog.remove_files(rows.once_documents)
             for state in rows.states:
                 self._catalog.put_file(state)

@@ -23,6 +23,7 @@ from ..retrieval.calibration import CONFIDENT
 from ..retrieval.filters import parse_filter
 from ..retrieval.fusion import interleave_kinds, reciprocal_rank_fusion
 from ..retrieval.query import combine_terms, words_of
+from ..sources.captions import UNKNOWN_LANGUAGE
 from ..types import (
     And,
     Caption,
@@ -312,7 +313,7 @@ class Searcher:
         """BM25. With a query language, texts of other languages do not count: shared spellings are accidents."""
         from .words import Coverage
 
-        languages = None if query.language is None else [query.language]
+        languages = None if query.language is None else [query.language, UNKNOWN_LANGUAGE]
         hits = self._catalog.search_words(words, k=depth, languages=languages, where=where)
         unwanted = [term.text for term in query.terms if term.text and term.weight < 0]
         coverage = Coverage(self._catalog, words, query.language)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Final
 
 from ..retrieval.calibration import coverage
@@ -33,7 +34,14 @@ class Coverage:
 
     def of(self, item_id: str, text_row: int | None) -> float:
         """The coverage of one text, or of the item's file name when ``text_row`` is None."""
-        there = set(self._forms(item_id, text_row))
+        return self._share(set(self._forms(item_id, text_row)))
+
+    def of_rows(self, rows: Iterable[int]) -> float:
+        """The coverage of several texts together, such as those of one page."""
+        texts = self._catalog.texts_by_row(rows).values()
+        return self._share({word.form for text in texts for word in words_of(text.body)})
+
+    def _share(self, there: set[str]) -> float:
         forms = {word.form for word in self._words}
         held = [form for form in forms if form in there or any(_says(other, form) for other in there)]
         return coverage(list(forms), held, self._rarities())

@@ -256,10 +256,11 @@ class Catalog:
         with self.writing(), self._database.transaction() as connection:
             return texts.delete_rows(connection, rows)
 
-    def languages(self) -> dict[str, int]:
-        """How many texts of status ``ok`` there are in each language."""
+    def caption_languages(self) -> dict[str, int]:
+        """How many captions of status ``ok`` there are in each language. What was read in documents and pictures is no
+        caption."""
         with self._database.reading() as connection:
-            return texts.languages(connection)
+            return texts.caption_languages(connection)
 
     def search_words(
         self, query: str, *, k: int, languages: Sequence[str] | None = None, where: Filter | None = None

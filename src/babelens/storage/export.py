@@ -28,6 +28,7 @@ from ..types import Item, Text
 from ..vectors import Floats
 from .catalog import Catalog
 from .database import os_errors
+from .texts import NO_CAPTIONS
 
 _PAGE: Final = 1000
 
@@ -99,14 +100,14 @@ def _write(
 
 
 def _write_captions(catalog: Catalog, path: Path) -> tuple[int, int]:
-    """An item has as many lines as it has captions in its best served language, and at least one."""
-    languages = list(catalog.languages())
+    """What has a picture has as many lines as it has captions in its best served language, and at least one."""
+    languages = list(catalog.caption_languages())
     items = captions = 0
     # A file name that is not UTF-8 is shown with escapes: the file as a whole has to be readable.
     with path.open("w", encoding="utf-8", errors="backslashreplace", newline="") as stream:
         writer = csv.writer(stream)
         writer.writerow(["id", "filename", *(f"caption_{language}" for language in languages)])
-        for page in _pages(catalog.items()):
+        for page in _pages(catalog.items(["image", "page", "figure"])):
             texts = catalog.texts_of([item.id for item in page])
             for item in page:
                 columns = _columns(texts.get(item.id, []), languages)
@@ -118,7 +119,7 @@ def _write_captions(catalog: Catalog, path: Path) -> tuple[int, int]:
 
 
 def _columns(texts: list[Text], languages: list[str]) -> list[list[str]]:
-    good = [text for text in texts if text.status == "ok"]
+    good = [text for text in texts if text.status == "ok" and text.origin not in NO_CAPTIONS]
     return [[text.body for text in good if text.language == language] for language in languages]
 
 

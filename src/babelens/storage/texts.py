@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any, Final
 
-from ..types import Text
+from ..types import Origin, Text
 from . import fulltext
 from .items import known_rows_of, readable
 from .rows import StoredText
@@ -17,6 +17,8 @@ _COLUMNS: Final = (
     "items.id, texts.language, texts.body, texts.origin, texts.status, texts.model, texts.reason"
 )
 _JOINED: Final = "texts JOIN items ON items.n = texts.item"
+# What stands in documents and on pictures; texts of any other origin say what an item shows.
+NO_CAPTIONS: Final[tuple[Origin, ...]] = ("document", "ocr")
 
 
 def put(
@@ -119,10 +121,13 @@ def delete_rows(connection: sqlite3.Connection, rows: Iterable[int]) -> int:
     return connection.execute(sql, (_integers(rows),)).rowcount
 
 
-def languages(connection: sqlite3.Connection) -> dict[str, int]:
-    """How many texts of status ``ok`` there are in each language."""
-    sql = "SELECT language, count(*) FROM texts WHERE status = 'ok' GROUP BY language ORDER BY language"
-    return dict(connection.execute(sql))
+def caption_languages(connection: sqlite3.Connection) -> dict[str, int]:
+    """How many captions of status ``ok`` there are in each language."""
+    sql = """
+        SELECT language, count(*) FROM texts WHERE status = 'ok' AND origin NOT IN (SELECT value FROM json_each(?))
+        GROUP BY language ORDER BY language
+    """
+    return dict(connection.execute(sql, (json.dumps(NO_CAPTIONS),)))
 
 
 def _integers(numbers: Iterable[Any]) -> str:

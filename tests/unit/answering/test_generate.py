@@ -361,3 +361,14 @@ def test_import_costs_nothing_without_a_model(tmp_path: Path) -> None:
 
     code = "import sys, babelens.answering; sys.exit(any(m in sys.modules for m in ('openai', 'PIL', 'py3langid')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_the_silence_that_is_borne_can_be_set() -> None:
+    environment = {"BABELENS_LLM_URL": "http://127.0.0.1:8080/v1", "BABELENS_LLM_MODEL": "m"}
+    generator = configured_generator(environment={**environment, "BABELENS_LLM_TIMEOUT": "900"})
+    assert generator is not None
+    assert generator.timeout == 900
+    assert generator.deadline > 900
+    for value in ("soon", "0", "-1", "nan", "inf"):
+        with pytest.raises(GenerationError, match="BABELENS_LLM_TIMEOUT"):
+            configured_generator(environment={**environment, "BABELENS_LLM_TIMEOUT": value})

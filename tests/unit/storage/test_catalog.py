@@ -168,11 +168,11 @@ def test_an_equal_text_is_not_doubled(catalog: Catalog) -> None:
     first = catalog.put_texts([text("a", "a zebra"), text("a", "a zebra", "fr"), text("a", "a zebra")])
     assert first[0] == first[2] != first[1]
     assert catalog.put_texts([text("a", "a zebra"), text("b", "a zebra")])[0] == first[0]
-    assert catalog.languages() == {"en": 2, "fr": 1}
+    assert catalog.caption_languages() == {"en": 2, "fr": 1}
     assert catalog.texts_of(["a", "b"], "en") == {"a": [text("a", "a zebra")], "b": [text("b", "a zebra")]}
     with pytest.raises(UnknownItemError, match="nobody"):
         catalog.put_texts([text("a", "new"), text("nobody", "x")])
-    assert catalog.languages() == {"en": 2, "fr": 1}
+    assert catalog.caption_languages() == {"en": 2, "fr": 1}
 
 
 def test_a_text_that_is_not_ok_cannot_be_found(catalog: Catalog) -> None:
