@@ -83,8 +83,9 @@ class Collection(Asking, Tuning):
         ``model`` is a name (see ``babelens models``), a folder, a hub repository, or an encoder; without it a new
         collection takes :func:`~babelens.models.registry.default_model`. ``metric`` is how a new collection's graph
         index compares vectors; scores are cosines either way. ``loader`` gives encoders by name in place of
-        :func:`~babelens.load_encoder`, for those who share them between collections. A collection of an older version is brought up to date,
-        unless it is opened to read only; ``progress`` counts its texts where that takes time.
+        :func:`~babelens.load_encoder`, for those who share them between collections. A collection of an older
+        version is brought up to date, unless it is opened to read only; ``progress`` counts its texts where that takes
+        time.
 
         Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when
         the collection was made with another encoder, :class:`UnknownModelError`, :class:`WeightsUnavailableError`.

@@ -48,10 +48,10 @@ class Batcher(Generic[T]):
         wait: float,
         limit: int,
         company: Callable[[], bool] = lambda: True,
-        heard: Callable[[int], None] = lambda size: None,
+        heard: Callable[[int], None] | None = None,
     ) -> None:
         self._run, self._wait, self._limit = run, wait, limit
-        self._company, self._heard = company, heard
+        self._company, self._heard = company, heard or (lambda _: None)
         self._lock = threading.Lock()
         self._running = threading.Lock()
         self._open: _Group[T] | None = None
@@ -104,7 +104,7 @@ class BatchedEncoder:
         wait: float,
         limit: int,
         company: Callable[[], bool] = lambda: True,
-        heard: Callable[[int], None] = lambda size: None,
+        heard: Callable[[int], None] | None = None,
     ) -> None:
         self._encoder = encoder
         self._texts: Batcher[str] = Batcher(

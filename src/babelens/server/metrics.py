@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
 
 if TYPE_CHECKING:
     from .service import Service
+    from .workers import Workers
 
 _SECONDS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0)
+
+
+def _taken(pool: Workers) -> float:
+    return pool.taken
 
 
 class Metrics:
@@ -45,7 +51,7 @@ class Metrics:
         busy = Gauge("babelens_calls", "Calls that run or wait, by pool.", ["pool"], registry=self.registry)
         pools = {"search": service.workers, "picture": service.drawers, "answer": service.answerers}
         for name, pool in pools.items():
-            busy.labels(name).set_function(lambda pool=pool: pool.taken)
+            busy.labels(name).set_function(partial(_taken, pool))
         loaded = Gauge("babelens_models_loaded", "Models in memory.", registry=self.registry)
         loaded.set_function(lambda: len(service.loaded))
 

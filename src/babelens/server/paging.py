@@ -1,8 +1,8 @@
 """Pages of a search, by cursor.
 
 A search reads its rankings deeper when more is wanted, and what is found deep down can move what is above. So results
-come in blocks: all pages within a block are cut from the same search, and what an earlier block holds is left out of the
-next. No hit is shown twice and none is lost as long as the collection stays as it is.
+come in blocks: all pages within a block are cut from the same search, and what an earlier block holds is left out of
+the next. No hit is shown twice and none is lost as long as the collection stays as it is.
 """
 
 from __future__ import annotations

@@ -39,8 +39,9 @@ _STATUS: Final[tuple[tuple[type[errors.BabelensError], int, str], ...]] = (
 )
 
 
-class ProblemError(Exception):
-    """A problem that a handler or middleware answers with."""
+class ProblemError(HTTPException):
+    """A problem that a handler or middleware answers with. Of this base, since FastAPI lets no other one through that
+    is raised while a body is read."""
 
     def __init__(
         self,
@@ -51,9 +52,8 @@ class ProblemError(Exception):
         hint: str | None = None,
         headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(detail)
-        self.status, self.name, self.detail, self.hint = status, name, detail, hint
-        self.headers = dict(headers or {})
+        super().__init__(status, detail, dict(headers or {}))
+        self.name, self.hint = name, hint
 
 
 def problem(
@@ -127,17 +127,6 @@ def install(app: FastAPI, *, show_paths: bool) -> None:
         assert isinstance(error, errors.BabelensError)
         return of_error(error, show_paths=show_paths, request_id=request_id(request))
 
-    async def on_problem(request: Request, error: Exception) -> Response:
-        assert isinstance(error, ProblemError)
-        return problem(
-            error.status,
-            error.name,
-            error.detail,
-            hint=error.hint,
-            request_id=request_id(request),
-            headers=error.headers,
-        )
-
     async def on_invalid(request: Request, error: Exception) -> Response:
         assert isinstance(error, RequestValidationError)
         fields = [_field(one) for one in error.errors()]
@@ -152,17 +141,20 @@ def install(app: FastAPI, *, show_paths: bool) -> None:
 
     async def on_http(request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
-        detail = error.detail if isinstance(error.detail, str) else HTTPStatus(error.status_code).phrase
+        if isinstance(error, ProblemError):
+            name, hint = error.name, error.hint
+        else:
+            name, hint = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"), None
         return problem(
             error.status_code,
-            HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"),
-            detail,
+            name,
+            error.detail,
+            hint=hint,
             request_id=request_id(request),
             headers=error.headers,
         )
 
     app.add_exception_handler(errors.BabelensError, on_library_error)
-    app.add_exception_handler(ProblemError, on_problem)
     app.add_exception_handler(RequestValidationError, on_invalid)
     app.add_exception_handler(HTTPException, on_http)
 

@@ -54,8 +54,9 @@ class Renderer:
             "thumbnail": self.address(item.id, "thumbnail") if looks else None,
         }
 
-    def address(self, item_id: str, part: str) -> str:
-        return f"/items/{quote(item_id, safe='')}/{part}{self._query}"
+    def address(self, item_id: str, part: str = "") -> str:
+        """Where an item is, or a part of it such as its ``image``."""
+        return f"/items/{quote(item_id, safe='')}{'/' if part else ''}{part}{self._query}"
 
     def hits(
         self, hits: Sequence[Hit], texts: Mapping[str, Sequence[Text]], *, first: int, language: str | None

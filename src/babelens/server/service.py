@@ -9,6 +9,7 @@ without requests, and come back with the next one.
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 import threading
 import time
@@ -22,9 +23,12 @@ from ..errors import BabelensError, CollectionNotFoundError
 from .batching import BatchedEncoder
 from .caching import AnswerCache
 from .thumbnails import Thumbnails, webp
+from .uploads import decoded, forget, keep
 from .workers import Workers
 
 if TYPE_CHECKING:
+    from PIL.Image import Image
+
     from ..answering import Answer
     from ..collection import CollectionInfo
     from ..types import Caption, Item, SearchResult, Text
@@ -33,6 +37,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 T = TypeVar("T")
+_LOG: Final = logging.getLogger("babelens.server")
 THUMBNAIL_SIDE: Final = 480
 _CATALOG: Final = "catalog.db"
 
@@ -47,6 +52,7 @@ class Service:
         # Decoding takes memory by the picture, answering takes long: neither may take the threads of searches.
         self.drawers = Workers("picture", threads=min(4, os.cpu_count() or 1), waiting=4 * settings.waiting)
         self.answerers = Workers("answer", threads=4, waiting=16)
+        self.writers = Workers("write", threads=1, waiting=8)
         self.thumbnails = Thumbnails(settings.thumbnails, settings.thumbnail_bytes)
         self.closing = False
         self._handles = {name: Handle(self, name, path) for name, path in settings.collections.items()}
@@ -80,9 +86,13 @@ class Service:
             self._idling.cancel()
             with suppress(asyncio.CancelledError):
                 await self._idling
-        for workers in (self.workers, self.drawers, self.answerers):
+        for workers in (self.workers, self.drawers, self.answerers, self.writers):
             workers.close()
         self.let_go()
+
+    async def decode(self, data: bytes) -> Image:
+        """A picture that a client sent. Raises :class:`ProblemError` for what is none, or too large."""
+        return await self.drawers.run(decoded, data, max_pixels=self.settings.upload_pixels)
 
     # -- models --------------------------------------------------------------------------------------------
 
@@ -146,6 +156,8 @@ class Handle:
     async def search(self, text: str | None = None, **query: Any) -> SearchResult:
         """As :meth:`Collection.search`; remembered until the collection changes, unless a picture in memory is
         searched with."""
+        if self._service.settings.log_queries:
+            _LOG.info("query", extra={"collection": self.name, "query": text})
         key = None if _holds_picture(query) else ("search", text, _frozen(query))
         return await self._ask(lambda one: one.search(text, **query), key=key)
 
@@ -228,6 +240,31 @@ class Handle:
             )
 
         return await self._ask(small, workers=self._service.drawers)
+
+    async def tag(self, item_id: str, side: int = THUMBNAIL_SIDE) -> str:
+        """The tag that :meth:`picture` gives, without drawing."""
+        return await self._ask(lambda one: self._service.thumbnails.tag(one.get(item_id), side))
+
+    # -- writing -------------------------------------------------------------------------------------------
+
+    async def add(self, data: bytes, *, caption: str | None = None, language: str | None = None) -> Item:
+        """Adds a picture that a client sent. Raises :class:`ProblemError`, and as :meth:`Collection.add`."""
+        pixels = self._service.settings.upload_pixels
+        return await self._write(
+            lambda one: keep(one, data, caption=caption, language=language, max_pixels=pixels)
+        )
+
+    async def remove(self, item_id: str) -> None:
+        """Takes an item out. Raises :class:`UnknownItemError`."""
+        await self._write(lambda one: forget(one, item_id))
+
+    async def _write(self, change: Callable[[Collection], T]) -> T:
+        def write() -> T:
+            self._service.touch()
+            with Collection.open(self.path, create=False, loader=self._service.load) as collection:
+                return change(collection)
+
+        return await self._service.writers.run(write)
 
     # -- how -----------------------------------------------------------------------------------------------
 

@@ -27,6 +27,8 @@ class Settings:
     port: int = 8000
     api_key: str | None = field(default=None, repr=False)
     allowed_hosts: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    """Addresses of reverse proxies, which are believed about who asks."""
     writable: bool = False
     show_paths: bool = False
     log_queries: bool = False

@@ -10,6 +10,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from ..models.paths import cache_folder
+
 if TYPE_CHECKING:
     from PIL.Image import Image
 
@@ -35,9 +37,7 @@ class Thumbnails:
     @property
     def folder(self) -> Path:
         if self._folder is None:
-            import platformdirs
-
-            self._folder = platformdirs.user_cache_path("babelens", appauthor=False) / "thumbnails"
+            self._folder = cache_folder() / "thumbnails"
         return self._folder
 
     def tag(self, item: Item, side: int) -> str:

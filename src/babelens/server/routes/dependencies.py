@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
 from typing import Annotated
 
-from fastapi import Depends, Path, Query, Request
+from fastapi import Depends, Path, Query, Request, Response
 
 from ..problems import ServedNameError
 from ..rendering import Renderer
@@ -54,3 +55,31 @@ def opened(service: Service, name: str | None) -> Handle:
             hint=f"Served: {', '.join(service.collections())}.",
         )
     return service.open(name)
+
+
+class NotModifiedError(Exception):
+    """The client has the answer already."""
+
+    def __init__(self, tag: str) -> None:
+        super().__init__(tag)
+        self.tag = tag
+
+
+def check_tag(request: Request, tag: str) -> str:
+    """The ``ETag`` for a tag. Raises :class:`NotModifiedError` when the client has that answer."""
+    quoted = f'"{tag}"'
+    known = request.headers.get("if-none-match", "")
+    if known.strip() == "*" or quoted in (part.strip().removeprefix("W/") for part in known.split(",")):
+        raise NotModifiedError(quoted)
+    return quoted
+
+
+async def tag_by_version(request: Request, response: Response, handle: HandleDep) -> None:
+    """Marks an answer with the state of the collection that it comes from."""
+    seen = f"{handle.name}\0{await handle.version()}\0{request.url.path}?{request.url.query}"
+    tag = hashlib.blake2b(seen.encode("utf-8", "backslashreplace"), digest_size=12).hexdigest()
+    response.headers["ETag"] = check_tag(request, tag)
+    response.headers["Cache-Control"] = "private, no-cache"
+
+
+Versioned = Depends(tag_by_version)
