@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..collection import Collection
 from ..errors import BabelensError, CollectionNotFoundError
+from ..types import Term
 from .batching import BatchedEncoder
 from .caching import AnswerCache
 from .thumbnails import Thumbnails, webp
@@ -154,22 +155,28 @@ class Handle:
     # -- finding -------------------------------------------------------------------------------------------
 
     async def search(self, text: str | None = None, **query: Any) -> SearchResult:
-        """As :meth:`Collection.search`; remembered until the collection changes, unless a picture in memory is
-        searched with."""
+        """As :meth:`Collection.search`, but ``image`` is a picture in memory or the id of an item, never a file.
+
+        Remembered until the collection changes, unless a picture in memory is searched with.
+        """
         if self._service.settings.log_queries:
             _LOG.info("query", extra={"collection": self.name, "query": text})
+        if isinstance(query.get("image"), str):
+            query = {**query, "image": None, "plus": [Term(item_id=query["image"]), *query.get("plus", ())]}
         key = None if _holds_picture(query) else ("search", text, _frozen(query))
         return await self._ask(lambda one: one.search(text, **query), key=key)
 
-    async def similar(self, image_or_id: Any, *, k: int = 10, where: str | None = None) -> SearchResult:
-        """As :meth:`Collection.similar`."""
-        key = ("similar", image_or_id, k, where) if isinstance(image_or_id, str) else None
-        return await self._ask(lambda one: one.similar(image_or_id, k=k, where=where), key=key)
+    async def similar(self, item_id: str, *, k: int = 10, where: str | None = None) -> SearchResult:
+        """As :meth:`Collection.similar`, for items alone."""
+        return await self._ask(
+            lambda one: one.similar(one.get(item_id).id, k=k, where=where), key=("similar", item_id, k, where)
+        )
 
     async def captions(self, item_id: str, language: str, k: int = 5) -> list[Caption]:
-        """As :meth:`Collection.captions`."""
+        """As :meth:`Collection.captions`, for items alone."""
         return await self._ask(
-            lambda one: one.captions(item_id, language=language, k=k), key=("captions", item_id, language, k)
+            lambda one: one.captions(one.get(item_id).id, language=language, k=k),
+            key=("captions", item_id, language, k),
         )
 
     async def ask(
