@@ -33,7 +33,11 @@ class Served:
 
 @contextmanager
 def serving(
-    collections: dict[str, Path], *, head_seconds: float = 5.0, headers: dict[str, str] | None = None, **settings: Any
+    collections: dict[str, Path],
+    *,
+    head_seconds: float = 5.0,
+    headers: dict[str, str] | None = None,
+    **settings: Any,
 ) -> Iterator[Served]:
     """Serves collections until the block ends; ``settings`` are those of :class:`Settings`."""
     given = {"port": 0, "rate": 0.0, **settings}
@@ -41,7 +45,9 @@ def serving(
     chosen = Settings(collections, **{"thumbnails": thumbnails, **given})
     app = create_app(chosen)
     protocol = type("QuickProtocol", (ImpatientProtocol,), {"head_seconds": head_seconds})
-    config = uvicorn.Config(app, http=protocol, ws="none", log_config=None, access_log=False, server_header=False)
+    config = uvicorn.Config(
+        app, http=protocol, ws="none", log_config=None, access_log=False, server_header=False
+    )
     server = uvicorn.Server(config)
     listener = listening(chosen)
     port = listener.getsockname()[1]
@@ -51,7 +57,9 @@ def serving(
         while not server.started:
             assert thread.is_alive(), "the server did not start"
             time.sleep(0.005)
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, trust_env=False) as client:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers=headers, timeout=30, trust_env=False
+        ) as client:
             yield Served(port, client, app.state.service)
     finally:
         server.should_exit = True

@@ -54,6 +54,9 @@ class Service:
         self.drawers = Workers("picture", threads=min(4, os.cpu_count() or 1), waiting=4 * settings.waiting)
         self.answerers = Workers("answer", threads=4, waiting=16)
         self.writers = Workers("write", threads=1, waiting=8)
+        self.mappers = Workers(
+            "map", threads=1, waiting=8
+        )  # one after the other: who comes second finds it cached
         self.thumbnails = Thumbnails(settings.thumbnails, settings.thumbnail_bytes)
         self.closing = False
         self._handles = {name: Handle(self, name, path) for name, path in settings.collections.items()}
@@ -61,6 +64,17 @@ class Service:
         self._loading = threading.Lock()
         self._last = time.monotonic()
         self._idling: asyncio.Task[None] | None = None
+
+    @property
+    def pools(self) -> dict[str, Workers]:
+        """All threads, by what they do."""
+        return {
+            "search": self.workers,
+            "picture": self.drawers,
+            "answer": self.answerers,
+            "write": self.writers,
+            "map": self.mappers,
+        }
 
     def collections(self) -> list[str]:
         """The names of the collections, the one first that is meant where none is named."""
@@ -87,7 +101,7 @@ class Service:
             self._idling.cancel()
             with suppress(asyncio.CancelledError):
                 await self._idling
-        for workers in (self.workers, self.drawers, self.answerers, self.writers):
+        for workers in self.pools.values():
             workers.close()
         self.let_go()
 
@@ -213,12 +227,14 @@ class Handle:
     async def info(self) -> CollectionInfo:
         return await self._ask(lambda one: one.info(), key=("info",))
 
-    async def map(self, *, limit: int = 2000, method: str = "auto", seed: int = 0) -> list[MapRow]:
+    async def map(self, *, limit: int = 2000, method: str = "auto") -> list[MapRow]:
         """Places of pictures and captions in the plane, as ``babelens plot map`` draws them."""
         from .mapping import map_rows
 
         return await self._ask(
-            lambda one: map_rows(one, limit=limit, method=method, seed=seed), key=("map", limit, method, seed)
+            lambda one: map_rows(one, limit=limit, method=method, seed=0),
+            key=("map", limit, method),
+            workers=self._service.mappers,
         )
 
     async def version(self) -> str:

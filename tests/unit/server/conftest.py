@@ -27,11 +27,15 @@ def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     names = {Path(shutil.copy(picture.path, pictures)).name for picture in bundled.pictures[:PICTURES]}
     lines = bundled.captions_file.read_text("utf-8").splitlines(keepends=True)
     captions = folder / "captions.jsonl"
-    captions.write_text("".join(line for line in lines if Path(json.loads(line)["image"]).name in names), "utf-8")
+    captions.write_text(
+        "".join(line for line in lines if Path(json.loads(line)["image"]).name in names), "utf-8"
+    )
     pdf = Pdf(title="Pump manual")
     page = pdf.page()
     page.text(60, 80, "1 Fuses", size=20, font="bold")
-    page.lines(60, 120, ["The pump is fed by fuse F7, which is rated at 15 amperes.", "Replace it only when dry."])
+    page.lines(
+        60, 120, ["The pump is fed by fuse F7, which is rated at 15 amperes.", "Replace it only when dry."]
+    )
     documents = folder / "documents"
     documents.mkdir()
     pdf.save(documents / "pump.pdf")

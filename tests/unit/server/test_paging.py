@@ -78,7 +78,9 @@ def test_a_change_on_the_way_is_said() -> None:
     assert "changed" in page(search, 10, cursor, version="2").notes[0]
 
 
-@pytest.mark.parametrize("cursor", ["", "x", "é", "bm9wZQ", "WzEsMiwzXQ", "W10", "WyJhIiwiMSIsIngiXQ", "e30", "=" * 9])
+@pytest.mark.parametrize(
+    "cursor", ["", "x", "é", "bm9wZQ", "WzEsMiwzXQ", "W10", "WyJhIiwiMSIsIngiXQ", "e30", "=" * 9]
+)
 def test_what_is_no_cursor(cursor: str) -> None:
     with pytest.raises(InvalidQueryError, match="cursor"):
         page(Shaky(30), 10, cursor)

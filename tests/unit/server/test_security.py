@@ -93,7 +93,12 @@ def png(width: int, height: int, *, claimed: tuple[int, int] | None = None) -> b
     ],
 )
 def test_wrong_keys_are_refused(locked: Served, headers: dict[str, str | bytes]) -> None:
-    for method, path in (("GET", "/collections"), ("POST", "/search"), ("GET", "/metrics"), ("GET", "/nothing")):
+    for method, path in (
+        ("GET", "/collections"),
+        ("POST", "/search"),
+        ("GET", "/metrics"),
+        ("GET", "/nothing"),
+    ):
         answer = locked.client.request(method, path, headers=headers)
         assert answer.status_code == 401, path
         assert answer.headers["www-authenticate"].startswith("Bearer")
@@ -318,7 +323,7 @@ def test_malformed_forms_are_refused(strict: Served) -> None:
     for kind, body in (
         ("multipart/form-data", b"x"),
         ("multipart/form-data; boundary=a", b"--b\r\n\r\n"),
-        ("multipart/form-data; boundary=a", b"--a\r\nContent-Disposition: form-data; name=\"file\"\r\n\r\n"),
+        ("multipart/form-data; boundary=a", b'--a\r\nContent-Disposition: form-data; name="file"\r\n\r\n'),
         ("application/json", b"{}"),
     ):
         answer = strict.client.post("/search/image", content=body, headers={"Content-Type": kind})
@@ -374,7 +379,11 @@ def test_a_slow_answer_is_not_cut_off(strict: Served) -> None:
 
 
 def test_headers_of_every_answer(served: Served) -> None:
-    for answer in (served.client.get("/health"), served.client.get("/nothing"), served.client.post("/search")):
+    for answer in (
+        served.client.get("/health"),
+        served.client.get("/nothing"),
+        served.client.post("/search"),
+    ):
         policy = answer.headers["content-security-policy"]
         assert "default-src 'none'" in policy
         assert "unsafe" not in policy
@@ -391,7 +400,9 @@ def test_request_ids_are_taken_only_where_they_are_harmless(served: Served, give
 
 
 def test_request_ids_are_given_back(served: Served) -> None:
-    assert served.client.get("/health", headers={"X-Request-Id": "my-id.1"}).headers["x-request-id"] == "my-id.1"
+    assert (
+        served.client.get("/health", headers={"X-Request-Id": "my-id.1"}).headers["x-request-id"] == "my-id.1"
+    )
 
 
 def test_headers_cannot_be_injected(served: Served) -> None:
@@ -419,7 +430,10 @@ def test_queries_are_not_logged(gallery: Path, caplog: pytest.LogCaptureFixture)
 
 
 def test_queries_are_logged_when_asked(gallery: Path, caplog: pytest.LogCaptureFixture) -> None:
-    with caplog.at_level(logging.INFO, "babelens"), serving({"gallery": gallery}, log_queries=True) as running:
+    with (
+        caplog.at_level(logging.INFO, "babelens"),
+        serving({"gallery": gallery}, log_queries=True) as running,
+    ):
         running.client.post("/search", json={"query": "public matter"})
     assert "public matter" in [getattr(record, "query", None) for record in caplog.records]
 

@@ -67,7 +67,9 @@ def test_answers_are_remembered_until_the_collection_changes(own: Path, tmp_path
             writer.add(tmp_path / "fresh.png")
         assert await handle.version() != before
         assert await handle.search("dog", k=3) is not first
-        assert [hit.item.metadata["name"] for hit in (await handle.search("fresh", k=1, mode="text")).hits] == ["fresh.png"]
+        assert [
+            hit.item.metadata["name"] for hit in (await handle.search("fresh", k=1, mode="text")).hits
+        ] == ["fresh.png"]
 
     with_service(own, use)
 
