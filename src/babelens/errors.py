@@ -15,6 +15,7 @@
     │   ├── FilterError            a --where expression does not parse; points at the place
     │   └── UnknownItemError       no item has this id
     ├── EncoderMismatchError       vectors of two encoders would mix
+    ├── ServiceError               the HTTP service cannot start as it was asked to, or cannot answer now
     └── CollectionError            a collection cannot be opened, read or written
         ├── CollectionNotFoundError
         ├── CollectionLockedError  another process is writing
@@ -137,6 +138,10 @@ class UnknownItemError(InvalidQueryError):
 
 
 class EncoderMismatchError(BabelensError):
+    pass
+
+
+class ServiceError(BabelensError):
     pass
 
 

@@ -52,6 +52,7 @@ COMMANDS: Final[dict[str, str]] = {
     "train": "train:train",
     "dataset": "data:dataset",
     "plot": "plot:plot",
+    "serve": "serve:serve",
     "demo": "demo:demo",
 }
 

@@ -34,7 +34,7 @@ from .asking import Asking
 from .passage_vectors import PassageVectors
 from .pictures import ItemPictures, picture_term
 from .reindex import ReindexReport, clean_up, reindex
-from .space import Space, load, model_name
+from .space import Loader, Space, load, model_name
 from .tuning import Tuning
 
 if TYPE_CHECKING:
@@ -55,11 +55,18 @@ class Collection(Asking, PassageVectors, Tuning):
     Safe to use from several threads; one process at a time may write, any number may read.
     """
 
-    def __init__(self, path: Path, catalog: Catalog, *, model: str | Path | Encoder | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        catalog: Catalog,
+        *,
+        model: str | Path | Encoder | None = None,
+        loader: Loader | None = None,
+    ) -> None:
         self.path = path
         self._catalog = catalog
         self._model = model
-        self._space = Space(path, catalog, model)
+        self._space = Space(path, catalog, model, loader)
 
     @classmethod
     def open(
@@ -70,14 +77,17 @@ class Collection(Asking, PassageVectors, Tuning):
         create: bool = True,
         read_only: bool = False,
         metric: Metric = "ip",
+        loader: Loader | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Opens a collection, or makes one with the encoder ``model``.
 
         ``model`` is a name (see ``babelens models``), a folder, a hub repository, or an encoder; without it a new
         collection takes :func:`~babelens.models.registry.default_model`. ``metric`` is how a new collection's graph
-        index compares vectors; scores are cosines either way. A collection of an older version is brought up to date,
-        unless it is opened to read only; ``progress`` counts its texts where that takes time.
+        index compares vectors; scores are cosines either way. ``loader`` gives encoders by name in place of
+        :func:`~babelens.load_encoder`, for those who share them between collections. A collection of an older
+        version is brought up to date, unless it is opened to read only; ``progress`` counts its texts where that takes
+        time.
 
         Raises :class:`CollectionNotFoundError`, :class:`CorruptCatalogError`, :class:`EncoderMismatchError` when
         the collection was made with another encoder, :class:`UnknownModelError`, :class:`WeightsUnavailableError`.
@@ -100,7 +110,7 @@ class Collection(Asking, PassageVectors, Tuning):
         else:
             catalog = Catalog.open(path, read_only=read_only, progress=progress)
         try:
-            return cls(path, catalog, model=model)
+            return cls(path, catalog, model=model, loader=loader)
         except BaseException:
             catalog.close()
             raise
@@ -120,6 +130,11 @@ class Collection(Asking, PassageVectors, Tuning):
 
     def __repr__(self) -> str:
         return f"Collection({str(self.path)!r})"
+
+    @property
+    def version(self) -> str:
+        """Another text whenever anything in the collection has changed, whoever changed it. Costs microseconds."""
+        return self._catalog.version()
 
     @property
     def encoder(self) -> Encoder:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import UnknownItemError
 from ..languages import get_language
-from ..types import Item, Kind, Text
+from ..types import Comparison, Item, Kind, Text
 from .embeddings import EmbeddedItem, Embeddings, draw, read_embeddings
 from .pictures import picture_of
 
@@ -30,6 +31,13 @@ class Contents:
         if item is None:
             raise UnknownItemError(f"No item has the id {item_id!r}.")
         return item
+
+    def at(self, path: str | Path) -> list[Item]:
+        """The items made from a file: a picture, or a document's pages, figures and passages. None for other files."""
+        from ..sources.scan import absolute
+
+        ids = self._catalog.matching_items(Comparison("path", "=", absolute(path)))
+        return list(self._catalog.get_items(sorted(ids)).values())
 
     def picture(self, item_id: str, *, max_side: int = 1024) -> Image:
         """What an item looks like, RGB, its longer side at most ``max_side`` pixels: a picture, a page, or the part of

@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 
 _Answer = TypeVar("_Answer")
 
+Loader = Callable[[str | Path], "Encoder"]
+"""What gives the encoder of a name or folder, for those who share encoders between collections."""
+
 
 class Space:
     """The encoder of record of a collection, and the searcher over its vectors.
@@ -33,10 +36,13 @@ class Space:
     holds vectors of another. Safe to use from several threads.
     """
 
-    def __init__(self, path: Path, catalog: Catalog, model: str | Path | Encoder | None) -> None:
+    def __init__(
+        self, path: Path, catalog: Catalog, model: str | Path | Encoder | None, loader: Loader | None = None
+    ) -> None:
         self._path = path
         self._catalog = catalog
         self._model = model
+        self._loader = loader
         self._loaded: Encoder | None = None
         self._next: Encoder | None = None
         self._kept: dict[EncoderFingerprint, Encoder] = {}
@@ -46,7 +52,7 @@ class Space:
         self._translator: QuestionTranslator | None = None
         recorded = self.recorded()
         if model is not None and recorded is not None:
-            encoder = load(model)
+            encoder = self._made(model)
             self._check(encoder, recorded)
             self._loaded = encoder
 
@@ -118,7 +124,7 @@ class Space:
                 return known
             if recorded != self.recorded():  # a search that began before the switch: it will be asked again
                 raise EncoderMismatchError(f"The encoder of {self._path} was changed.", hint="Search again.")
-            encoder = self._load_named() if self._model is None else load(self._model)
+            encoder = self._load_named() if self._model is None else self._made(self._model)
             if self._model is not None and recorded not in (None, encoder.fingerprint):
                 self._model = None  # the collection was given another encoder since it was opened
                 encoder = self._load_named()
@@ -130,7 +136,7 @@ class Space:
         """The encoder by the name that the catalog has of it."""
         name = self._named()
         try:
-            return load(name)
+            return self._made(name)
         except UnknownModelError as error:
             raise EncoderMismatchError(
                 f"{self._path} holds vectors of {name!r}, an encoder that is not here.",
@@ -146,6 +152,11 @@ class Space:
                 hint=f"Leave the model away to use {recorded.name}, or change the collection's encoder with "
                 "`babelens reindex`.",
             )
+
+    def _made(self, model: str | Path | Encoder) -> Encoder:
+        if self._loader is None or not isinstance(model, str | Path):
+            return load(model)
+        return self._loader(model)
 
     # -- searching with it ---------------------------------------------------------------------------------
 
@@ -205,7 +216,10 @@ class Space:
 
     def _encoder_for(self, route: Route) -> Encoder:
         """The encoder of a route. A search fetches nothing: who does not have it is told how to get it."""
-        return self._kept.get(route.fingerprint) or load_encoder(route.model, fetch=False)
+        kept = self._kept.get(route.fingerprint)
+        if kept is not None:
+            return kept
+        return self._loader(route.model) if self._loader else load_encoder(route.model, fetch=False)
 
     # -- what documents say --------------------------------------------------------------------------------
 

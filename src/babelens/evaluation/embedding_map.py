@@ -84,7 +84,7 @@ def embedding_map(
     started = time.perf_counter()
     if limit < 1:
         raise InvalidQueryError("A map needs room for one point at least.")
-    drawn = _within(collection.draw(limit, languages=languages, seed=seed), limit)
+    drawn = within(collection.draw(limit, languages=languages, seed=seed), limit)
     if not drawn:
         raise CollectionError(
             f"{collection.path} holds no vectors of pictures, so there is nothing to draw.",
@@ -210,7 +210,7 @@ def map_figure(
     return figure
 
 
-def _within(drawn: Sequence[EmbeddedItem], limit: int) -> list[EmbeddedItem]:
+def within(drawn: Sequence[EmbeddedItem], limit: int) -> list[EmbeddedItem]:
     """The first items that fit whole, each with the first of its texts in each language; a lone one may be cut."""
     kept: list[EmbeddedItem] = []
     room = limit

@@ -86,6 +86,10 @@ class Catalog(Beside):
 
     # -- batches -------------------------------------------------------------------------------------------
 
+    def version(self) -> str:
+        """Another text whenever anything has changed, whoever changed it; cheap enough to ask before every answer."""
+        return self._database.version()
+
     @contextmanager
     def writing(self) -> Iterator[None]:
         """Holds the one-writer lock; may be entered again. Raises :class:`CollectionLockedError` at once."""

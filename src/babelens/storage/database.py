@@ -8,6 +8,7 @@ power cut may lose the last batches, and never damages the file. Connections are
 from __future__ import annotations
 
 import errno
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -102,6 +103,8 @@ class Database:
         self._local = threading.local()
         self._process = os.getpid()
         self._closed = False
+        self._watcher: sqlite3.Connection | None = None
+        self._watching = threading.Lock()
 
     # -- opening -------------------------------------------------------------------------------------------
 
@@ -251,8 +254,34 @@ class Database:
     def close(self) -> None:
         """Closes all connections; one still lent to another thread closes when it comes back."""
         self._closed = True
+        with self._watching:
+            if self._watcher is not None and self._process == os.getpid():
+                self._watcher.close()
+            self._watcher = None
         while self._idle and self._process == os.getpid():
             self._idle.pop().close()
+
+    def version(self) -> str:
+        """Another text after every commit, of any process.
+
+        SQLite counts, for each connection, the commits of all others; a connection that never commits counts them all.
+        The state of the files stands for what was committed before this process opened them.
+        """
+        with self._watching:
+            if self._watcher is None:
+                self._watcher = self._borrow()
+            try:
+                commits = _pragma(self._watcher, "data_version")
+            except sqlite3.Error as error:
+                raise typed_error(error, self.path) from error
+        seen = hashlib.blake2b(digest_size=9)
+        for path in (self.path, Path(f"{self.path}-wal")):
+            try:
+                status = path.stat()
+            except FileNotFoundError:  # a write-ahead log comes and goes
+                continue
+            seen.update(f"{status.st_ino} {status.st_size} {status.st_mtime_ns} ".encode())
+        return f"{seen.hexdigest()}-{commits}"
 
     # -- reading and writing -------------------------------------------------------------------------------
 

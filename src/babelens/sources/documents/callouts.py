@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Final
 
 from .drawings import merge
@@ -13,6 +14,7 @@ from .layout import Rect, Region, Segment, union
 _NEAR: Final = 14.0
 _BESIDE: Final = 48.0
 _CAPTION: Final = 60.0
+_LOOSE: Final = 0.6  # of the size, between lines
 _LONG: Final = 20  # letters
 _HEADING: Final = 1.2  # of the size of running text
 _SIGN: Final = 2  # letters of a large "A" or "2" in a drawing
@@ -28,7 +30,7 @@ def with_callouts(
     grown = []
     for region in regions:
         rect = _with_near(region.rect, segments, words, rules)
-        rect = _with_legend(rect, words, captions)
+        rect = _with_legend(rect, segments, words, captions)
         grown.append(Region(rect.clipped(*size), region.vector))
     return tuple(sorted(merge(grown), key=lambda region: (region.rect.y0, region.rect.x0)))
 
@@ -85,22 +87,37 @@ def _is_divided(words: Rect, drawing: Rect, rules: Sequence[Rect]) -> bool:
     return False
 
 
-def _with_legend(rect: Rect, words: Sequence[Segment], captions: Sequence[Rect]) -> Rect:
-    """A region with the short words beside it, within its height, if its caption is centred under both."""
-    caption = next(
-        (c for c in captions if -2 <= c.y0 - rect.y1 < _CAPTION and c.x0 < rect.x1 and c.x1 > rect.x0), None
-    )
-    if caption is None:
-        return rect
-    beside = [
-        segment.rect
-        for segment in words
-        if len(segment.text) < _LONG
-        and rect.y0 - _NEAR < segment.rect.y0
-        and segment.rect.y1 < rect.y1 + _NEAR
-        and (0 <= segment.rect.x0 - rect.x1 < _BESIDE or 0 <= rect.x0 - segment.rect.x1 < _BESIDE)
-    ]
-    both = union([rect, *beside])
-    middle = caption.x0 + caption.x1
-    centred = abs(middle - both.x0 - both.x1) < 0.3 * abs(middle - rect.x0 - rect.x1)
-    return both if centred else rect
+def _with_legend(
+    rect: Rect, segments: Sequence[Segment], words: Sequence[Segment], captions: Sequence[Rect]
+) -> Rect:
+    """A region with the short words that stand beside it, if its caption is centred under both, or if they are set
+    too loosely for running text and are no part of a table."""
+    level = [s for s in segments if rect.y0 - _NEAR < s.rect.y0 and s.rect.y1 < rect.y1 + _NEAR]
+    for right in (True, False):
+        side = sorted((s for s in level if _gap(rect, s.rect, right) >= 0), key=lambda s: s.rect.y0)
+        beside = [
+            s for s in side if s in words and len(s.text) < _LONG and _gap(rect, s.rect, right) < _BESIDE
+        ]
+        if not beside:
+            continue
+        both = union([rect, *(s.rect for s in beside)])
+        loose = all(b.rect.y0 - a.rect.y1 > _LOOSE * a.size for a, b in pairwise(beside))
+        # Words farther out would be another column.
+        alone = len(beside) > 1 and all(s in beside for s in side)
+        if (loose and alone) or _is_centred(rect, both, captions):
+            rect = both
+    return rect
+
+
+def _gap(rect: Rect, words: Rect, right: bool) -> float:
+    return words.x0 - rect.x1 if right else rect.x0 - words.x1
+
+
+def _is_centred(rect: Rect, both: Rect, captions: Sequence[Rect]) -> bool:
+    """Whether the caption right under or above a region is centred under ``both`` rather than under the region."""
+    for caption in captions:
+        apart = caption.y0 - rect.y1 if caption.y0 > rect.y0 else rect.y0 - caption.y1
+        if -2 <= apart < _CAPTION and caption.x0 < rect.x1 and caption.x1 > rect.x0:
+            middle = caption.x0 + caption.x1
+            return abs(middle - both.x0 - both.x1) < 0.3 * abs(middle - rect.x0 - rect.x1)
+    return False

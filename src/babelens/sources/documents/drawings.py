@@ -30,6 +30,8 @@ _MOST_BOXES: Final = 300
 _HELD: Final = 0.6
 _PROSE_LENGTH: Final = 25
 _PROSE: Final = 0.18
+_LITTLE_PROSE: Final = 0.06
+_SYMBOL: Final = 0.12
 _NOTE: Final = 0.5
 _SPACE: Final = 1.0  # of the size, between the pieces of a line
 
@@ -52,11 +54,9 @@ def find_regions(
     """The regions of a page of ``size`` pixels. ``tables`` are where words stand in rows and columns."""
     page = Rect(0.0, 0.0, *size)
     kept = [mark for mark in marks if mark.rect.inside(page) > 0 or mark.is_rule]
-    kept = [
-        mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_page_rule(mark, page)
-    ]
+    kept = [mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_of_page(mark, page)]
     prose = _lines_of_prose(segments)
-    kept = [mark for mark in kept if mark.kind == "picture" or not _frames_prose(mark.rect, prose)]
+    kept = _without_notes(kept, prose)
     regions = []
     for group in _cluster(kept, size):
         drawn = [mark for mark in group if mark.kind != "straight"]
@@ -88,9 +88,36 @@ def _apart(drawn: Sequence[Mark], size: tuple[float, float]) -> list[list[Mark]]
     return groups
 
 
-def _frames_prose(rect: Rect, prose: Sequence[Rect]) -> bool:
-    """Whether a mark is the frame or the ground of a warning or a note: what it holds are lines of text."""
-    return sum(line.shared(rect) for line in prose) > _PROSE * rect.area and _is_large_enough(rect)
+def _without_notes(marks: Sequence[Mark], prose: Sequence[Rect]) -> list[Mark]:
+    """Marks without the frames and grounds of warnings and notes, and without the symbols in them."""
+    symbols: set[int] = set()
+    frames: set[int] = set()
+    judged: dict[Rect, tuple[bool, list[int]]] = {}  # a frame is often drawn several times
+    for index, mark in enumerate(marks):
+        if mark.kind == "picture" or min(mark.rect.width, mark.rect.height) < _SMALLEST:
+            continue
+        if mark.rect not in judged:
+            judged[mark.rect] = _note(mark.rect, marks, prose)
+        is_note, inner = judged[mark.rect]
+        if is_note:
+            frames.add(index)
+            symbols.update(inner)
+    return [mark for index, mark in enumerate(marks) if index not in frames and index not in symbols]
+
+
+def _note(rect: Rect, marks: Sequence[Mark], prose: Sequence[Rect]) -> tuple[bool, list[int]]:
+    """Whether a mark frames lines of text, and the symbols beside them. It may be roomy if it holds hardly anything
+    else."""
+    share = sum(line.shared(rect) for line in prose) / rect.area
+    if share < _LITTLE_PROSE:
+        return False, []
+    inner = [
+        index
+        for index, mark in enumerate(marks)
+        if mark.rect.area < 0.9 * rect.area and mark.rect.shared(rect) > 0
+    ]
+    few = sum(marks[index].rect.shared(rect) for index in inner) < _SYMBOL * rect.area
+    return share > _PROSE or few, [i for i in inner if few and marks[i].rect.inside(rect) > 0.9]
 
 
 def _lines_of_prose(segments: Sequence[Segment]) -> list[Rect]:
@@ -133,8 +160,13 @@ def _boxes_apart(group: Sequence[Mark]) -> int:
     )
 
 
-def _is_page_rule(mark: Mark, page: Rect) -> bool:
-    """A line across the page or down its side belongs to the page, not to a drawing."""
+def _is_of_page(mark: Mark, page: Rect) -> bool:
+    """A line across the page or down its side belongs to the page, not to a drawing; so does a band from edge to
+    edge."""
+    if mark.kind != "straight":
+        return False
+    if mark.rect.x0 <= 1 and mark.rect.x1 >= page.x1 - 1:
+        return True
     return mark.is_rule and (mark.rect.width > 0.7 * page.width or mark.rect.height > 0.7 * page.height)
 
 

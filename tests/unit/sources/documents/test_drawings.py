@@ -35,3 +35,11 @@ def test_a_frame_with_words_far_apart_is_a_drawing() -> None:
     segments = line(562, [(180, 260, "the pump"), (400, 480, "the fan"), (600, 680, "the fuse box")])
     (region,) = find_regions(NOTE, segments, [], SIZE)
     assert region.rect == (88, 543, 786, 634)
+
+
+def test_the_symbol_of_a_long_narrow_note_goes_with_it() -> None:
+    frame, symbols = Rect(88, 543, 786, 590), [Mark(Rect(96, 546, 156, 588), "path") for _ in range(3)]
+    below = [Mark(Rect(88, 596, 786, 640), "path"), Mark(Rect(96, 600, 156, 636), "path")]
+    text = (180, 734, "Lower the light when it is as warm as a cup of tea.")
+    segments = line(556, [text]) + line(608, [text])
+    assert find_regions([Mark(frame, "path"), *symbols, *below], segments, [], SIZE) == []

@@ -196,23 +196,58 @@ def boxed(document: Document) -> list[tuple[float, ...]]:
     return [tuple(round(value * 72 / 150) for value in figure.box) for figure in document.figures]
 
 
-def test_a_legend_beside_a_drawing_belongs_to_it_when_the_caption_stands_under_both(tmp_path: Path) -> None:
+LEGEND = ["full", "half", "empty"]
+
+
+@pytest.mark.parametrize(
+    ("pitch", "caption"), [(13, 190), (30, 150), (30, 72)], ids=["centred", "loose", "aside"]
+)
+def test_a_legend_beside_a_drawing_belongs_to_it(tmp_path: Path, pitch: int, caption: int) -> None:
     pdf = Pdf()
-    page = body_text(pdf.page(), 80).drawing(150, 300, 120, 90)
-    for number, words in enumerate(["full", "half", "empty"]):
-        page.text(286, 320 + 30 * number, words)
-    page.text(190, 410, "Fig. 6 The gauge", 10)
+    page = body_text(pdf.page(), 80).drawing(150, 300, 120, 90).lines(286, 320, LEGEND, leading=pitch)
+    page.text(caption, 410, "Fig. 6 The gauge", 10)
     (figure,) = read(pdf, tmp_path).figures
     assert figure.label == "figure 6"
     assert figure.box[2] > 300 * 150 / 72
 
-    alone = Pdf()
-    page = body_text(alone.page(), 80).drawing(150, 300, 120, 90)
-    for number, words in enumerate(["full", "half", "empty"]):
-        page.text(286, 320 + 30 * number, words)
+
+@pytest.mark.parametrize(
+    "lines", [LEGEND, ["When it is full, the lamp is on.", *LEGEND]], ids=["short", "long"]
+)
+def test_text_beside_a_drawing_does_not_belong_to_it(tmp_path: Path, lines: list[str]) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80).drawing(150, 300, 120, 90).lines(286, 320, lines, leading=12)
     page.text(172, 410, "Fig. 6 The gauge", 10)
-    (figure,) = read(alone, tmp_path).figures
+    (figure,) = read(pdf, tmp_path).figures
     assert figure.box[2] < 280 * 150 / 72
+
+
+def test_steps_side_by_side_are_one_figure_wherever_their_caption_stands(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80).drawing(150, 300, 100, 90).drawing(290, 300, 100, 90)
+    page.text(72, 410, "Figure 5 Taking it out").text(72, 500, "Figure 6 shows the cup.")
+    (figure,) = read(pdf, tmp_path).figures
+    assert (figure.label, figure.caption) == ("figure 5", "Figure 5 Taking it out")
+    (box,) = boxed(read(pdf, tmp_path))
+    assert box == pytest.approx((150, 300, 390, 390), abs=3)
+
+
+def test_of_two_lines_with_a_number_the_one_set_apart_is_the_caption(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = (
+        body_text(pdf.page(), 80).text(72, 290, "Figure 5 is drawn from the left.").drawing(100, 300, 120, 90)
+    )
+    page.text(72, 415, "Figure 5 Taking it out", 10, "bold").text(310, 300, "(Figure 5). Then wait.")
+    (figure,) = read(pdf, tmp_path).figures
+    assert figure.caption == "Figure 5 Taking it out"
+
+
+def test_a_drawing_under_a_band_across_the_page_stands_alone(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = pdf.page().rect(0, 0, 595, 120, fill=True)
+    page.drawing(200, 124, 150, 100)
+    (box,) = boxed(read(pdf, tmp_path))
+    assert box == pytest.approx((200, 124, 350, 224), abs=3)
 
 
 def test_a_heading_near_a_picture_is_not_taken_into_it(tmp_path: Path) -> None:

@@ -1,0 +1,176 @@
+"""``serve``: the HTTP service and the web page."""
+
+from __future__ import annotations
+
+import dataclasses
+import socket
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from .options import command
+
+if TYPE_CHECKING:
+    from ..server import Settings
+
+_MEGABYTE = 1_000_000
+
+
+@command("serve")
+@click.option(
+    "-c",
+    "--collection",
+    "collections",
+    metavar="NAME|PATH",
+    multiple=True,
+    help="A collection to serve. Repeatable; the first one is meant where a request names none.  "
+    "[default: BABELENS_COLLECTION, else default]",
+)
+@click.option("--host", default="127.0.0.1", show_default=True, help="The address to listen on.")
+@click.option(
+    "--port", type=click.IntRange(0, 65535), default=8000, show_default=True, help="0 takes a free one."
+)
+@click.option(
+    "--api-key",
+    metavar="KEY",
+    envvar="BABELENS_API_KEY",
+    show_envvar=True,
+    help="What clients must send; needed on an address that other machines reach. The environment is the better "
+    "place for it: other users of this machine can read command lines.",
+)
+@click.option(
+    "--allowed-host",
+    "allowed_hosts",
+    metavar="NAME",
+    multiple=True,
+    help="A further name that the service is reached by, such as that of a proxy before it. Repeatable.",
+)
+@click.option(
+    "--proxy",
+    "proxies",
+    metavar="ADDRESS",
+    multiple=True,
+    help="A reverse proxy whose X-Forwarded-For is believed. Repeatable.",
+)
+@click.option("--writable", is_flag=True, help="Let clients add pictures and take items out.")
+@click.option("--show-paths", is_flag=True, help="Put the paths of files into answers.")
+@click.option("--log-queries", is_flag=True, help="Write what is searched for to the log.")
+@click.option(
+    "--rate",
+    metavar="N",
+    type=click.FloatRange(min=0),
+    default=50.0,
+    show_default=True,
+    help="Requests a second for each client; 0 is no limit.",
+)
+@click.option(
+    "--upload-limit",
+    metavar="MB",
+    type=click.FloatRange(min=0.001, max=1000),
+    default=20.0,
+    show_default=True,
+    help="How large an uploaded picture may be.",
+)
+@click.option(
+    "--threads",
+    metavar="N",
+    type=click.IntRange(1, 512),
+    default=32,
+    show_default=True,
+    help="How many searches run at once.",
+)
+@click.option(
+    "--queue",
+    "waiting",
+    metavar="N",
+    type=click.IntRange(0, 100_000),
+    default=128,
+    show_default=True,
+    help="How many more may wait; beyond that the answer is 503.",
+)
+@click.option(
+    "--batch-ms",
+    metavar="MS",
+    type=click.FloatRange(min=0, max=1000),
+    default=4.0,
+    show_default=True,
+    help="How long a query waits for others to be encoded with; alone it does not wait.",
+)
+@click.option(
+    "--idle",
+    "idle_seconds",
+    metavar="SECONDS",
+    type=click.FloatRange(min=0),
+    default=900.0,
+    show_default=True,
+    help="After this long without a request, models leave the memory until the next one; 0 is never.",
+)
+def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> None:
+    """Serve the web page and the HTTP API.
+
+    \b
+    babelens serve
+    babelens serve -c photos -c manuals --port 8080
+    curl localhost:8000/search -H 'Content-Type: application/json' -d '{"query": "ein roter Apfel", "k": 3}'
+
+    Only this machine is answered unless --host says otherwise. What other commands write to a collection is
+    seen at once. Ctrl-C lets running requests end.
+    """
+    from ..server import Settings
+    from .models import fetch_for
+
+    served = _served(collections)
+    settings = Settings(served, upload_bytes=int(upload_limit * _MEGABYTE), **options).checked()
+    for path in served.values():
+        fetch_for(str(path), None)
+    _run(settings)
+
+
+def _served(names: tuple[str, ...]) -> dict[str, Path]:
+    """Folders by the name that clients use, which is the folder's. All of them have to be there."""
+    import os
+
+    from ..collection import Collection, resolve_collection_path
+
+    served: dict[str, Path] = {}
+    for name in names or (os.environ.get("BABELENS_COLLECTION") or "default",):
+        path = resolve_collection_path(name)
+        with Collection.open(path, create=False, read_only=True):
+            pass
+        if served.setdefault(path.name, path) != path:
+            raise click.UsageError(
+                f"Two collections are called {path.name!r}: {served[path.name]} and {path}."
+            )
+    return served
+
+
+def _run(settings: Settings) -> None:
+    """Serves until it is told to stop by Ctrl-C or SIGTERM."""
+    import signal
+
+    from ..server.running import listening, server_of
+    from .render import message
+
+    listener = listening(settings)
+    address = _address(settings.host, listener)
+    settings = dataclasses.replace(settings, port=listener.getsockname()[1])
+    server = server_of(settings)
+    message(f"Serving {', '.join(settings.collections)} at {address}  (Ctrl-C stops)")
+    # uvicorn raises the signal again once it has stopped; to stop when asked to is no failure.
+    before = {kind: signal.signal(kind, _ignore) for kind in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        server.run(sockets=[listener])
+    finally:
+        for kind, handler in before.items():
+            signal.signal(kind, handler)
+    message("Stopped.")
+
+
+def _ignore(*_: object) -> None:
+    pass
+
+
+def _address(host: str, listener: socket.socket) -> str:
+    shown = f"[{host}]" if ":" in host else host
+    return f"http://{shown}:{listener.getsockname()[1]}"
