@@ -237,7 +237,7 @@ def _about(item: Item) -> str:
     if item.kind == "figure":
         return str(item.metadata.get("label") or "figure")
     headings, title = _headings(item), str(item.metadata.get("document", ""))
-    while len(headings) > 1 and headings[0] in title:
+    while headings and (headings[0] == title or (len(headings) > 1 and headings[0] in title)):
         del headings[0]
     return " › ".join(headings)
 

@@ -166,7 +166,9 @@ def test_a_bad_document_is_a_skip_and_stops_nothing(archive: Archive, manual: Pa
     manual.with_name("b.md").write_text("")
     report = archive.add(manual.parent)
     assert changed(report) == {"added": 1}
-    assert {Path(skip.path).name for skip in report.skipped} == {"a.pdf", "b.md"}
+    reasons = {Path(skip.path).name: skip.reason for skip in report.skipped}
+    assert reasons.keys() == {"a.pdf", "b.md"}
+    assert reasons["b.md"] == "empty file"
     again = archive.add(manual.parent)
     assert changed(again) == {"unchanged": 1}
     assert set(again.skipped) == set(report.skipped), "still in the report"
