@@ -37,8 +37,16 @@ def test_a_figure_on_another_page_or_half_as_large_is_not_found() -> None:
 
 
 @pytest.mark.parametrize(
-    ("label", "expected"), [("الشكل ٣", "3"), ("चित्र 3", "3"), ("figure 4-2", "4-2"), ("図３", "3"), ("the pump", None), (None, None)]
-)  # fmt: skip
+    ("label", "expected"),
+    [
+        ("الشكل ٣", "3"),
+        ("चित्र 3", "3"),
+        ("figure 4-2", "4-2"),
+        ("図３", "3"),
+        ("the pump", None),
+        (None, None),
+    ],
+)
 def test_numbers_of_labels_are_the_same_in_every_script(label: str | None, expected: str | None) -> None:
     assert number(label) == expected
 

@@ -29,8 +29,8 @@ _MOST_PASSAGES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A block that says what a figure shows; ``certain`` when it cannot be a sentence that only mentions one, ``strong``
-    when it is set as running text is not."""
+    """A block that says what a figure shows; ``certain`` when it cannot be a sentence that only mentions one,
+    ``strong`` when it is set as running text is not."""
 
     label: str | None
     text: str

@@ -113,8 +113,10 @@ class Sections:
             if follower.lower() in _AND:
                 return f"{text} {rest}"
             compound = f"{head.lower().lstrip('([«„')}-{follower.lower()}"
-            # A capital, a single letter ("e-mail") or another hyphen tell of a compound; so does the word elsewhere.
-            if not rest[0].islower() or len(head) < 2 or head[-1].isdigit() or "-" in head or compound in self._compounds:
+            # A capital, a single letter ("e-mail"), a number or another hyphen tell of a compound; so does the word
+            # elsewhere.
+            telling = not rest[0].islower() or len(head) < 2 or head[-1].isdigit() or "-" in head
+            if telling or compound in self._compounds:
                 return text + rest
         return text[:-1] + rest
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 Reply = tuple[dict[str, Any], bytes]
 
-# PDFium keeps what it parsed (fonts, pictures) as long as a document is open: some 70 kB a page where pages share nothing.
+# PDFium keeps what it parsed as long as a document is open: some 70 kB a page where pages share no fonts.
 _KEPT_PAGES: Final = 100
 
 _REASONS: Final = {
