@@ -1,7 +1,7 @@
 """Figures of manuals whose truth is known: how many are found, and how many of those reported are figures.
 
     python -m benchmarks figures               the nine bundled manuals
-    python -m benchmarks.figures FOLDER ...    folders that `recipes/manuals` made in other styles
+    python -m benchmarks figures FOLDER ...    folders that `recipes/manuals` made in other styles
 
 A figure counts when the box reported covers it and little else, an intersection over union of at least 0.7, one to
 one on its page. Warnings with their symbols, tables and running heads are on the pages, and none of them is a figure.
@@ -12,7 +12,6 @@ device share drawings.
 
 from __future__ import annotations
 
-import argparse
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -139,6 +138,7 @@ def _plain(text: str) -> str:
 
 def _print_shares(found: Sequence[Found]) -> None:
     groups = np.array([one.manual for one in found])
+    print(f"{len(found)} files of {len(np.unique(groups))} manuals")
     columns = {
         "recall": ([one.right for one in found], [one.truth for one in found]),
         "precision": ([one.right for one in found], [one.reported for one in found]),
@@ -160,12 +160,4 @@ def share(parts: NDArray[np.int64], wholes: NDArray[np.int64], groups: NDArray[n
     total, whole = int(parts.sum()), int(wholes.sum())
     if total == whole:
         low = 0.025 ** (1 / bootstrap.groups)
-    return f"{total}/{whole} = {total / whole:.3f} ({low:.3f}-{high:.3f}, {bootstrap.groups} manuals)"
-
-
-if __name__ == "__main__":
-    parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.figures", description=(__doc__ or "").splitlines()[0]
-    )
-    parser.add_argument("folders", type=Path, nargs="*", help="of PDFs and what is true of them; see above")
-    run(folders=parser.parse_args().folders)
+    return f"{total}/{whole} = {total / whole:.3f} ({low:.3f}-{high:.3f})"

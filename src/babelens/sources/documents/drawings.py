@@ -161,8 +161,7 @@ def _boxes_apart(group: Sequence[Mark]) -> int:
 
 
 def _is_of_page(mark: Mark, page: Rect) -> bool:
-    """A line across the page or down its side belongs to the page, not to a drawing; so does a band from edge to
-    edge."""
+    """A line across the page or down its side, and a band from edge to edge, belong to no drawing."""
     if mark.kind != "straight":
         return False
     if mark.rect.x0 <= 1 and mark.rect.x1 >= page.x1 - 1:

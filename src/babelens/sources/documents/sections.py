@@ -27,7 +27,7 @@ _USUAL: Final = 0.4
 _HYPHENS: Final = "-\u00ad\u2010"
 # "Ein- und Ausgabe": the hyphen stands for a word that comes later.
 _AND: Final = frozenset(
-    {"und", "oder", "bzw", "sowie", "and", "or", "to", "et", "ou", "y", "o", "u", "e", "ed"}
+    {"und", "oder", "bzw", "sowie", "bis", "and", "or", "to", "et", "ou", "y", "o", "u", "e", "ed"}
 )
 _WORD: Final = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)+")
 
@@ -95,7 +95,7 @@ class Sections:
         for last, line in zip((None, *lines), lines, strict=False):
             if last is None:
                 text = line.text
-            elif text[-1] in _HYPHENS and len(text) > 1 and text[-2].isalpha() and line.text[0].isalpha():
+            elif text[-1] in _HYPHENS and len(text) > 1 and text[-2].isalnum() and line.text[0].isalpha():
                 text = self._across_hyphen(text, line.text)
             elif LEADERS.search(last.text) or _ends_early(last, line, room):
                 text += "\n" + line.text
@@ -113,8 +113,10 @@ class Sections:
             if follower.lower() in _AND:
                 return f"{text} {rest}"
             compound = f"{head.lower().lstrip('([«„')}-{follower.lower()}"
-            # A capital, a single letter ("e-mail") or another hyphen tell of a compound; so does the word elsewhere.
-            if not rest[0].islower() or len(head) < 2 or "-" in head or compound in self._compounds:
+            # A capital, a single letter ("e-mail"), a number or another hyphen tell of a compound; so does the word
+            # elsewhere.
+            telling = not rest[0].islower() or len(head) < 2 or head[-1].isdigit() or "-" in head
+            if telling or compound in self._compounds:
                 return text + rest
         return text[:-1] + rest
 

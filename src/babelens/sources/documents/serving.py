@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 Reply = tuple[dict[str, Any], bytes]
 
+# PDFium keeps what it parsed as long as a document is open: some 70 kB a page where pages share no fonts.
+_KEPT_PAGES: Final = 100
+
 _REASONS: Final = {
     raw.FPDF_ERR_FILE: "cannot be read",
     raw.FPDF_ERR_FORMAT: "damaged, or not a PDF",
@@ -31,11 +34,17 @@ class Server:
 
     def __init__(self) -> None:
         self._document: pdfium.PdfDocument | None = None
+        self._served = 0
 
     def answer(self, request: dict[str, Any]) -> Reply:
         if request["do"] == "open":
             return self._open(os.fsencode(request["path"])), b""
         assert self._document is not None
+        if self._served == _KEPT_PAGES:
+            self._document.close()
+            self._document = pdfium.PdfDocument(self._stream)
+            self._served = 0
+        self._served += 1
         page = OpenPage(self._document, request["page"])
         try:
             if request["do"] == "layout":

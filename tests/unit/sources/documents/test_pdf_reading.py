@@ -68,6 +68,20 @@ def test_hyphens_at_line_ends_are_joined_but_not_those_of_compounds(tmp_path: Pa
     assert "state-of-the-art" in body
 
 
+def test_a_number_keeps_its_unit_after_a_hyphen_at_the_end_of_a_line(tmp_path: Path) -> None:
+    pdf = Pdf()
+    lines = [
+        "Loosen the screw in the middle of the dial with the 2,5-",
+        "mm key, and tighten it with a 4- or a 10-",
+    ]
+    pdf.page().lines(
+        72, 100, [*lines, "und then a 12-mm key until nothing moves, not even the burr at its foot."]
+    )
+    body = read(pdf, tmp_path).passages[0].body
+    assert "the 2,5-mm key" in body
+    assert "10- und then" in body
+
+
 def test_running_heads_and_page_numbers_are_dropped(tmp_path: Path) -> None:
     pdf = Pdf()
     for number in range(1, 8):
@@ -350,3 +364,15 @@ def test_every_manual_of_the_sample_data_is_read(sample_data: Path) -> None:
         assert document.skips == (), path.name
         assert document.passages, path.name
         assert [page.number for page in document.pages] == list(range(1, len(document.pages) + 1))
+
+
+def test_a_long_document_is_read_to_its_end(tmp_path: Path) -> None:
+    pdf = Pdf()
+    for number in range(1, 231):
+        pdf.page().text(72, 100, f"Page {number} tells of the pump with the number {number}.")
+    document = read(pdf, tmp_path)
+    assert [page.number for page in document.pages] == list(range(1, 231))
+    text = " ".join(passage.body for passage in document.passages)
+    assert all(f"the number {number}." in text for number in (1, 100, 101, 200, 201, 230))
+    with PageRenderer(document.path) as renderer:
+        assert [renderer.page(number, dpi=10).size for number in range(1, 231, 2)] == [(83, 117)] * 115
