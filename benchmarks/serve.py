@@ -12,7 +12,6 @@ import asyncio
 import itertools
 import json
 import os
-import random
 import shutil
 import signal
 import statistics
@@ -199,13 +198,14 @@ def _memory(pid: int) -> float:
 # -- the clients ---------------------------------------------------------------------------------------------
 
 _numbers = itertools.count()
-_random = random.Random(0)
+_LETTERS = string.ascii_lowercase + string.digits
 
 
 def _query() -> bytes:
-    """A request that was never made before: seven letters in two words."""
-    letters = "".join(_random.choices(string.ascii_lowercase, k=3))
-    body = json.dumps({"query": f"{letters} {next(_numbers):04d}", "k": 10}).encode()
+    """A request that was never made before: four letters, which with their marks are six tokens of the checkpoint."""
+    number = next(_numbers)
+    word = "".join(_LETTERS[number // len(_LETTERS) ** place % len(_LETTERS)] for place in range(4))
+    body = json.dumps({"query": word, "k": 10}).encode()
     head = "POST /search HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n"
     return f"{head}Content-Length: {len(body)}\r\n\r\n".encode() + body
 
