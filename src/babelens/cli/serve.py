@@ -139,8 +139,8 @@ def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> 
 def _one_thread_for_each_product() -> None:
     """Keeps numpy from splitting the products of one query among threads, which then wait for those of the others.
 
-    There are as many queries at a time as there is work for cores: 32 clients get more than twice the answers so. It has
-    to be said before numpy is imported, and leaves the encoders alone.
+    There are as many queries at a time as there is work for cores: 32 clients get more than twice the answers so. It
+    has to be said before numpy is imported, and leaves the encoders alone.
     """
     import os
 
