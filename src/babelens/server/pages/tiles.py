@@ -109,7 +109,7 @@ def tile_of(
     best = best_caption(texts, speech.tag)
     width, height = small_size(item)
     shown = sheet_text(item, texts, hit) if item.kind in ("passage", "page") else None
-    marked = None if shown is None else excerpt(_body(item, shown), words, width=_EXCERPT)
+    marked = None if shown is None else excerpt(_body(item, shown), words, language_of(shown), width=_EXCERPT)
     place = place_of(item, speech)
     return Tile(
         item=item,

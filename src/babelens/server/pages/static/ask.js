@@ -76,22 +76,30 @@ function show(answer) {
 
 function sources(citations) {
   const list = element("ol", "sources");
+  const shown = new Map();
   for (const one of citations) {
-    const item = element("li");
-    item.value = one.number;
-    const name = one.page === null ? one.document : place.dataset.place.replace("{document}", one.document)
-      .replace("{page}", new Intl.NumberFormat(document.documentElement.lang, { numberingSystem: "latn" }).format(one.page));
-    const shown = link(address(one));
-    shown.append(element("bdi", "", name));
-    item.append(shown);
+    if (!shown.has(one.number)) {
+      const item = element("li");
+      item.value = one.number;
+      const to = link(address(one));
+      to.append(element("bdi", "", where(one)));
+      item.append(to);
+      list.append(item);
+      shown.set(one.number, item);
+    }
     if (one.quote) {
       const quote = element("blockquote", "", one.quote);
       quote.dir = "auto";
-      item.append(quote);
+      shown.get(one.number).append(quote);
     }
-    list.append(item);
   }
   return list;
+}
+
+function where({ document: name, page }) {
+  if (page === null) return name;
+  const written = new Intl.NumberFormat(document.documentElement.lang, { numberingSystem: "latn" }).format(page);
+  return place.dataset.place.replace("{page}", written).replace("{document}", () => name);
 }
 
 function address(citation) {
