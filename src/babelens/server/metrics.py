@@ -49,8 +49,7 @@ class Metrics:
     def watch(self, service: Service) -> None:
         """Adds the gauges of a service."""
         busy = Gauge("babelens_calls", "Calls that run or wait, by pool.", ["pool"], registry=self.registry)
-        pools = {"search": service.workers, "picture": service.drawers, "answer": service.answerers}
-        for name, pool in pools.items():
+        for name, pool in service.pools.items():
             busy.labels(name).set_function(partial(_taken, pool))
         loaded = Gauge("babelens_models_loaded", "Models in memory.", registry=self.registry)
         loaded.set_function(lambda: len(service.loaded))

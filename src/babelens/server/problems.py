@@ -166,5 +166,7 @@ def request_id(request: Request) -> str | None:
 
 def _field(error: Mapping[str, Any]) -> dict[str, str]:
     """Where and what, without repeating what was sent: it may be long, or no text at all."""
+    if error.get("type") == "json_invalid":
+        return {"field": "body", "message": "This is no JSON"}
     place, *inside = map(str, error.get("loc", ("body",)))
     return {"field": ".".join(inside) or place, "message": str(error.get("msg", "is not valid"))}

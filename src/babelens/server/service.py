@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from ..collection import Collection
 from ..errors import BabelensError, CollectionNotFoundError
+from ..types import Term
 from .batching import BatchedEncoder
 from .caching import AnswerCache
 from .thumbnails import Thumbnails, webp
@@ -53,6 +54,9 @@ class Service:
         self.drawers = Workers("picture", threads=min(4, os.cpu_count() or 1), waiting=4 * settings.waiting)
         self.answerers = Workers("answer", threads=4, waiting=16)
         self.writers = Workers("write", threads=1, waiting=8)
+        self.mappers = Workers(
+            "map", threads=1, waiting=8
+        )  # one after the other: who comes second finds it cached
         self.thumbnails = Thumbnails(settings.thumbnails, settings.thumbnail_bytes)
         self.closing = False
         self._handles = {name: Handle(self, name, path) for name, path in settings.collections.items()}
@@ -60,6 +64,17 @@ class Service:
         self._loading = threading.Lock()
         self._last = time.monotonic()
         self._idling: asyncio.Task[None] | None = None
+
+    @property
+    def pools(self) -> dict[str, Workers]:
+        """All threads, by what they do."""
+        return {
+            "search": self.workers,
+            "picture": self.drawers,
+            "answer": self.answerers,
+            "write": self.writers,
+            "map": self.mappers,
+        }
 
     def collections(self) -> list[str]:
         """The names of the collections, the one first that is meant where none is named."""
@@ -86,7 +101,7 @@ class Service:
             self._idling.cancel()
             with suppress(asyncio.CancelledError):
                 await self._idling
-        for workers in (self.workers, self.drawers, self.answerers, self.writers):
+        for workers in self.pools.values():
             workers.close()
         self.let_go()
 
@@ -154,22 +169,28 @@ class Handle:
     # -- finding -------------------------------------------------------------------------------------------
 
     async def search(self, text: str | None = None, **query: Any) -> SearchResult:
-        """As :meth:`Collection.search`; remembered until the collection changes, unless a picture in memory is
-        searched with."""
+        """As :meth:`Collection.search`, but ``image`` is a picture in memory or the id of an item, never a file.
+
+        Remembered until the collection changes, unless a picture in memory is searched with.
+        """
         if self._service.settings.log_queries:
             _LOG.info("query", extra={"collection": self.name, "query": text})
+        if isinstance(query.get("image"), str):
+            query = {**query, "image": None, "plus": [Term(item_id=query["image"]), *query.get("plus", ())]}
         key = None if _holds_picture(query) else ("search", text, _frozen(query))
         return await self._ask(lambda one: one.search(text, **query), key=key)
 
-    async def similar(self, image_or_id: Any, *, k: int = 10, where: str | None = None) -> SearchResult:
-        """As :meth:`Collection.similar`."""
-        key = ("similar", image_or_id, k, where) if isinstance(image_or_id, str) else None
-        return await self._ask(lambda one: one.similar(image_or_id, k=k, where=where), key=key)
+    async def similar(self, item_id: str, *, k: int = 10, where: str | None = None) -> SearchResult:
+        """As :meth:`Collection.similar`, for items alone."""
+        return await self._ask(
+            lambda one: one.similar(one.get(item_id).id, k=k, where=where), key=("similar", item_id, k, where)
+        )
 
     async def captions(self, item_id: str, language: str, k: int = 5) -> list[Caption]:
-        """As :meth:`Collection.captions`."""
+        """As :meth:`Collection.captions`, for items alone."""
         return await self._ask(
-            lambda one: one.captions(item_id, language=language, k=k), key=("captions", item_id, language, k)
+            lambda one: one.captions(one.get(item_id).id, language=language, k=k),
+            key=("captions", item_id, language, k),
         )
 
     async def ask(
@@ -210,12 +231,14 @@ class Handle:
     async def info(self) -> CollectionInfo:
         return await self._ask(lambda one: one.info(), key=("info",))
 
-    async def map(self, *, limit: int = 2000, method: str = "auto", seed: int = 0) -> list[MapRow]:
+    async def map(self, *, limit: int = 2000, method: str = "auto") -> list[MapRow]:
         """Places of pictures and captions in the plane, as ``babelens plot map`` draws them."""
         from .mapping import map_rows
 
         return await self._ask(
-            lambda one: map_rows(one, limit=limit, method=method, seed=seed), key=("map", limit, method, seed)
+            lambda one: map_rows(one, limit=limit, method=method, seed=0),
+            key=("map", limit, method),
+            workers=self._service.mappers,
         )
 
     async def version(self) -> str:

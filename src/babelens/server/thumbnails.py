@@ -7,6 +7,7 @@ import io
 import os
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
@@ -65,7 +66,8 @@ class Thumbnails:
             draft.write_bytes(data)
             draft.replace(path)
         except OSError:
-            draft.unlink(missing_ok=True)
+            with suppress(OSError):
+                draft.unlink(missing_ok=True)
             return
         with self._lock:
             self._made += 1

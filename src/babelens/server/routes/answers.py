@@ -26,7 +26,19 @@ _EVENTS: Final[dict[int | str, dict[str, Any]]] = {
     200: {
         "description": 'Events: `piece` (`{"text": …}`, what a model says, unchecked), then `answer` (an AnswerOut), '
         "or `problem` (a Problem) where it failed on the way.",
-        "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        "content": {
+            "text/event-stream": {
+                "schema": {
+                    "description": "One event; `data` is JSON.",
+                    "type": "object",
+                    "properties": {
+                        "event": {"enum": ["piece", "answer", "problem"]},
+                        "data": {"type": "string"},
+                    },
+                    "required": ["event", "data"],
+                }
+            }
+        },
     }
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Final, Literal
 
 from fastapi import APIRouter, Query
 
@@ -11,6 +11,10 @@ from ..rendering import collection_of
 from .dependencies import HandleDep, RendererDep, ServiceDep, Versioned, opened
 
 router = APIRouter(tags=["collections"])
+
+# Each size is another layout, and a layout takes seconds: few sizes are made once for all.
+_STEPS: Final = (100, 200, 500, 1000, 2000, 5000)
+_LIMIT: Final = f"How many points at most, taken down to one of {', '.join(map(str, _STEPS))}."
 
 
 @router.get("/collections", summary="What is served")
@@ -24,8 +28,8 @@ async def collections(service: ServiceDep) -> schemas.CollectionsOut:
 async def embedding_map(
     handle: HandleDep,
     renderer: RendererDep,
-    limit: Annotated[int, Query(ge=1, le=5000, description="How many points at most.")] = 2000,
-    method: Literal["auto", "tsne", "umap", "pca"] = "auto",
-    seed: Annotated[int, Query(ge=0, le=2**31 - 1)] = 0,
+    limit: Annotated[int, Query(ge=100, le=5000, description=_LIMIT)] = 2000,
+    method: Literal["auto", "tsne", "pca"] = "auto",
 ) -> schemas.MapOut:
-    return schemas.MapOut(points=renderer.points(await handle.map(limit=limit, method=method, seed=seed)))
+    size = max(step for step in _STEPS if step <= limit)
+    return schemas.MapOut(points=renderer.points(await handle.map(limit=size, method=method)))
