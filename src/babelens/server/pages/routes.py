@@ -146,6 +146,13 @@ async def about_page(request: Request) -> Response:
     return render(request, "about.html", query=query, name=handle.name, info=await handle.info())
 
 
+@router.get("/atlas")
+async def map_page(request: Request) -> Response:
+    query = PageQuery.of(request.query_params)
+    opened(request.app.state.service, query.collection)
+    return render(request, "atlas.html", query=query)
+
+
 @router.get("/static/{name}")
 async def static_file(request: Request, name: str) -> Response:
     found = static_files().get(name)
