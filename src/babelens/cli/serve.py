@@ -98,6 +98,14 @@ _MEGABYTE = 1_000_000
     help="How long a query waits for others to be encoded with; alone it does not wait.",
 )
 @click.option(
+    "--batch-size",
+    metavar="N",
+    type=click.IntRange(1, 1024),
+    default=64,
+    show_default=True,
+    help="How many queries are encoded together at most; 1 encodes each by itself.",
+)
+@click.option(
     "--idle",
     "idle_seconds",
     metavar="SECONDS",
@@ -117,6 +125,7 @@ def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> 
     Only this machine is answered unless --host says otherwise. What other commands write to a collection is
     seen at once. Ctrl-C lets running requests end.
     """
+    _one_thread_for_each_product()
     from ..server import Settings
     from .models import fetch_for
 
@@ -125,6 +134,18 @@ def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> 
     for path in served.values():
         fetch_for(str(path), None)
     _run(settings)
+
+
+def _one_thread_for_each_product() -> None:
+    """Keeps numpy from splitting the products of one query among threads, which then wait for those of the others.
+
+    There are as many queries at a time as there is work for cores: 32 clients get more than twice the answers so. It has
+    to be said before numpy is imported, and leaves the encoders alone.
+    """
+    import os
+
+    for name in ("OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "VECLIB_MAXIMUM_THREADS"):
+        os.environ.setdefault(name, "1")
 
 
 def _served(names: tuple[str, ...]) -> dict[str, Path]:

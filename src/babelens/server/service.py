@@ -32,6 +32,7 @@ if TYPE_CHECKING:
 
     from ..answering import Answer
     from ..collection import CollectionInfo
+    from ..models.protocols import Encoder
     from ..types import Caption, Item, SearchResult, Text
     from .mapping import MapRow
     from .metrics import Metrics
@@ -60,7 +61,7 @@ class Service:
         self.thumbnails = Thumbnails(settings.thumbnails, settings.thumbnail_bytes)
         self.closing = False
         self._handles = {name: Handle(self, name, path) for name, path in settings.collections.items()}
-        self._encoders: dict[str, BatchedEncoder] = {}
+        self._encoders: dict[str, Encoder] = {}
         self._loading = threading.Lock()
         self._last = time.monotonic()
         self._idling: asyncio.Task[None] | None = None
@@ -111,21 +112,27 @@ class Service:
 
     # -- models --------------------------------------------------------------------------------------------
 
-    def load(self, model: str | Path) -> BatchedEncoder:
+    def load(self, model: str | Path) -> Encoder:
         """The encoder of a name, shared by all collections. Fetches nothing: a request must not wait for that."""
         from ..models.registry import load_encoder
 
         with self._loading:
             known = self._encoders.get(str(model))
             if known is None:
-                known = self._encoders[str(model)] = BatchedEncoder(
-                    load_encoder(model, fetch=False),
-                    wait=self.settings.batch_ms / 1000,
-                    limit=self.settings.batch_size,
-                    company=lambda: self.workers.taken > 1,
-                    heard=self.metrics.batch_sizes.observe,
-                )
+                known = self._encoders[str(model)] = self._batched(load_encoder(model, fetch=False))
             return known
+
+    def _batched(self, encoder: Encoder) -> Encoder:
+        settings = self.settings
+        if settings.batch_size == 1:
+            return encoder
+        return BatchedEncoder(
+            encoder,
+            wait=settings.batch_ms / 1000,
+            limit=settings.batch_size,
+            company=lambda: self.workers.taken > 1,
+            heard=self.metrics.batch_sizes.observe,
+        )
 
     def touch(self) -> None:
         self._last = time.monotonic()

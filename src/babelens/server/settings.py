@@ -45,6 +45,7 @@ class Settings:
     """Requests that may wait for a thread; one more is answered 503."""
     batch_ms: float = 4.0
     batch_size: int = 64
+    """How many texts are encoded in one call at most; 1 encodes each query by itself."""
     idle_seconds: float = 900.0
     """After this long without a request, models and indexes are let go."""
     shutdown_seconds: float = 10.0

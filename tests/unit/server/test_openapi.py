@@ -69,7 +69,7 @@ def test_keeps_to_its_description(described: Served, method: str, path: str, mod
     cases = operation.as_strategy(generation_mode=generation)
 
     @settings(
-        max_examples=30,
+        max_examples=6 if path == "/map" else 30,
         deadline=None,
         derandomize=True,
         database=None,

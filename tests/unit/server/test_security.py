@@ -335,15 +335,19 @@ def test_malformed_forms_are_refused(strict: Served) -> None:
 
 
 def test_slow_heads_are_cut_off(strict: Served) -> None:
-    with socket.create_connection(("127.0.0.1", strict.port), timeout=5) as connection:
-        started = time.perf_counter()
+    def drip(connection: socket.socket) -> int:
+        """A header line now and then; how many were taken."""
         connection.sendall(b"GET /health HTTP/1.1\r\n")
-        with pytest.raises((ConnectionError, TimeoutError, AssertionError)):
-            for number in range(40):  # a header line now and then, without end
-                time.sleep(0.1)
+        for number in range(40):
+            time.sleep(0.1)
+            try:
                 connection.sendall(f"X-{number}: y\r\n".encode())
-            raise AssertionError("still open")
-        assert time.perf_counter() - started < 3
+            except ConnectionError:
+                return number
+        return 40
+
+    with socket.create_connection(("127.0.0.1", strict.port), timeout=5) as connection:
+        assert drip(connection) < 20
 
 
 def test_silent_connections_are_cut_off(strict: Served) -> None:
@@ -415,8 +419,9 @@ def test_headers_cannot_be_injected(served: Served) -> None:
 
 
 def test_two_lengths_are_refused(served: Served) -> None:
-    both = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\nGET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
-    answer = raw(served, request_bytes("POST /search", both))
+    lengths = b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"
+    smuggled = b"GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n"
+    answer = raw(served, request_bytes("POST /search", lengths + smuggled))
     assert answer.count(b"HTTP/1.1") == 1
 
 
