@@ -99,7 +99,7 @@ function sources(citations) {
 function where({ document: name, page }) {
   if (page === null) return name;
   const written = new Intl.NumberFormat(document.documentElement.lang, { numberingSystem: "latn" }).format(page);
-  return place.dataset.place.replace("{page}", written).replace("{document}", () => name);
+  return place.dataset.place.replace("{page}", written).replace("{document}", () => `\u2068${name}\u2069`);
 }
 
 function address(citation) {
