@@ -10,7 +10,7 @@ from typing import Any, Final
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from . import problems, schemas
+from . import pages, problems, schemas
 from .metrics import Metrics
 from .routes import answers, collections, health, items, search, uploads, writing
 from .routes.dependencies import NotModifiedError
@@ -58,6 +58,7 @@ def create_app(settings: Settings) -> FastAPI:
     parts = [search, uploads, items, answers, collections, health]
     for part in [*parts, *([writing] if settings.writable else [])]:
         app.include_router(part.router)
+    pages.install(app)
     return app
 
 

@@ -47,7 +47,7 @@ async def page_of(
     """
     name = _name_of(query)
     offset, before = (0, version) if cursor is None else _read(cursor, name)
-    hits, result = await _ranked(search, offset + size + 1)
+    hits, result = await ranked(search, offset + size + 1)
     shown = tuple(hits[offset : offset + size])
     more = len(hits) > offset + size
     changed = ("The collection has changed since the first page: hits may repeat or be missing.",)
@@ -60,7 +60,7 @@ async def page_of(
     )
 
 
-async def _ranked(
+async def ranked(
     search: Callable[[int], Awaitable[SearchResult]], wanted: int
 ) -> tuple[list[Hit], SearchResult]:
     """At least ``wanted`` hits if there are as many, in an order that does not depend on how many are wanted."""

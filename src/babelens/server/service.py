@@ -231,6 +231,10 @@ class Handle:
         """A figure's passages, a passage's figures."""
         return await self._ask(lambda one: one.related(item_id))
 
+    async def look(self, question: Callable[[Collection], T], *, key: tuple[Any, ...] | None = None) -> T:
+        """What ``question`` makes of the collection, on a thread; remembered until it changes where there is a key."""
+        return await self._ask(question, key=None if key is None else ("look", *key))
+
     async def info(self) -> CollectionInfo:
         return await self._ask(lambda one: one.info(), key=("info",))
 

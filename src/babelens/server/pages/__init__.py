@@ -1,0 +1,21 @@
+"""The web page: rendered here, with a little JavaScript that it can do without.
+
+``language.py`` chooses the language and speaks it, ``query.py`` is a search as an address, ``tiles.py`` and
+``details.py`` say what is shown, ``routes.py`` answers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+
+def install(app: FastAPI) -> None:
+    """Adds the pages to an application whose state has a service and settings."""
+    from . import routes
+    from .pictures import KeptPictures
+
+    app.state.pictures = KeptPictures()
+    app.include_router(routes.router)

@@ -1,0 +1,181 @@
+"""A page of the wall: what was found, or what there is when nothing is looked for."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from ...types import Hit, Item, Kind, Text
+from ..paging import ranked
+from ..rendering import Renderer
+from .language import Speech
+from .pictures import KeptPictures
+from .query import PageQuery
+from .tiles import Tile, tile_of
+
+if TYPE_CHECKING:
+    from PIL.Image import Image
+
+    from ...collection import Collection
+    from ..service import Handle
+
+PAGE_SIZE: Final = 30
+SIMILAR: Final = 12
+_FOLDERS_OF: Final = 20_000  # items that are looked at for the names of folders
+_FOLDERS: Final = 100
+_SHOWN_FIRST: Final[tuple[Kind, ...]] = ("image", "figure", "page")
+
+
+class PictureGoneError(Exception):
+    """The picture that was searched with is not kept any more."""
+
+
+@dataclass(frozen=True, slots=True)
+class Wall:
+    """``first`` is the rank of the first tile. ``confident`` is False where nothing matches well."""
+
+    tiles: tuple[Tile, ...]
+    first: int
+    more: bool
+    confident: bool = True
+    notes: tuple[str, ...] = ()
+    milliseconds: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Shelf:
+    """What there is to choose from: ``kinds`` with how many there are, and some folders."""
+
+    items: int
+    kinds: Mapping[str, int]
+    folders: tuple[str, ...]
+
+
+class Finder:
+    """Finds in one collection, for one reader."""
+
+    def __init__(self, handle: Handle, renderer: Renderer, speech: Speech, pictures: KeptPictures) -> None:
+        self._handle = handle
+        self._renderer = renderer
+        self._speech = speech
+        self._pictures = pictures
+
+    async def shelf(self) -> Shelf:
+        info = await self._handle.info()
+        folders = await self._handle.look(_folders, key=("folders",))
+        return Shelf(info.items, {kind: n for kind, n in info.kinds.items() if n}, folders)
+
+    async def wall(self, query: PageQuery) -> Wall:
+        """Raises :class:`PictureGoneError`, and what a search raises."""
+        first = PAGE_SIZE * (query.page - 1)
+        if not query.seeks:
+            items = await self._handle.look(lambda one: _browsed(one, query, first))
+            tiles = await self._tiles(items[:PAGE_SIZE], query)
+            return Wall(tiles, first + 1, len(items) > PAGE_SIZE)
+        arguments = query.arguments(self._picture(query))
+        hits, result = await ranked(
+            lambda k: self._handle.search(query.words or None, **arguments, k=k), first + PAGE_SIZE + 1
+        )
+        shown = hits[first : first + PAGE_SIZE]
+        tiles = await self._hit_tiles(shown, query, first + 1)
+        more = len(hits) > first + PAGE_SIZE
+        took = result.timings.get("total")
+        return Wall(tiles, first + 1, more, result.confident, result.notes, took)
+
+    async def hit(self, query: PageQuery, item_id: str) -> Hit | None:
+        """How a search found an item, if it is on that page of it."""
+        if not query.seeks:
+            return None
+        arguments = query.arguments(self._picture(query))
+        hits, _ = await ranked(
+            lambda k: self._handle.search(query.words or None, **arguments, k=k), PAGE_SIZE * query.page + 1
+        )
+        return next((hit for hit in hits if hit.item.id == item_id), None)
+
+    async def similar(self, item: Item, query: PageQuery) -> tuple[Tile, ...]:
+        result = await self._handle.similar(item.id, k=SIMILAR)
+        return await self._tiles([hit.item for hit in result.hits], PageQuery(collection=query.collection))
+
+    async def tiles(self, items: Sequence[Item], query: PageQuery) -> tuple[Tile, ...]:
+        """Items as tiles that lead to where they are shown, as results of a search."""
+        return await self._tiles(items, query)
+
+    async def _hit_tiles(self, hits: Sequence[Hit], query: PageQuery, first: int) -> tuple[Tile, ...]:
+        texts = await self._handle.texts_of([hit.item.id for hit in hits])
+        return tuple(
+            self._tile(hit.item, texts.get(hit.item.id, []), query, hit=hit, rank=rank)
+            for rank, hit in enumerate(hits, start=first)
+        )
+
+    async def _tiles(self, items: Sequence[Item], query: PageQuery) -> tuple[Tile, ...]:
+        texts = await self._handle.texts_of([item.id for item in items])
+        return tuple(self._tile(item, texts.get(item.id, []), query) for item in items)
+
+    def _tile(
+        self,
+        item: Item,
+        texts: Sequence[Text],
+        query: PageQuery,
+        *,
+        hit: Hit | None = None,
+        rank: int | None = None,
+    ) -> Tile:
+        pictured = item.kind in ("image", "page", "figure")
+        return tile_of(
+            item,
+            texts,
+            self._speech,
+            address=view_address(item.id, query),
+            more=more_address(item.id, query),
+            thumbnail=self._renderer.address(item.id, "thumbnail") if pictured else None,
+            hit=hit,
+            rank=rank,
+            words=" ".join((query.words, *query.plus)),
+        )
+
+    def _picture(self, query: PageQuery) -> Image | None:
+        if not query.picture:
+            return None
+        data = self._pictures.get(query.picture)
+        if data is None:
+            raise PictureGoneError
+        from PIL import Image
+
+        with Image.open(io.BytesIO(data)) as kept:
+            return kept.convert("RGB")
+
+
+def view_address(item_id: str, query: PageQuery) -> str:
+    """Where an item is shown; the search that led there comes along, for the way back and for why it was found."""
+    from urllib.parse import quote
+
+    return query.address(f"/view/{quote(item_id, safe='')}")
+
+
+def more_address(item_id: str, query: PageQuery) -> str:
+    """A search for what is like an item, in the same part of the collection."""
+    kept = PageQuery(collection=query.collection, folder=query.folder, kinds=query.kinds)
+    return kept.address(like=(item_id,))
+
+
+def _folders(collection: Collection) -> tuple[str, ...]:
+    seen: dict[str, None] = {}
+    for item in islice(collection.items(), _FOLDERS_OF):
+        folder = item.metadata.get("folder")
+        if isinstance(folder, str) and folder:
+            seen[folder] = None
+    return tuple(sorted(seen))[:_FOLDERS]
+
+
+def _browsed(collection: Collection, query: PageQuery, first: int) -> list[Item]:
+    """A page of items in the order they came, and one more if there is one."""
+    kinds: Sequence[Any] | None = query.kinds or _SHOWN_FIRST
+    there = (
+        item
+        for item in collection.items(kinds)
+        if not query.folder or item.metadata.get("folder") == query.folder
+    )
+    return list(islice(there, first, first + PAGE_SIZE + 1))
