@@ -1,14 +1,14 @@
 """Tools for assistants (Model Context Protocol): what they may look at, and nothing that changes anything.
 
 The tools ask the same :class:`.Service` as the HTTP API. Results are JSON as it sends them; ``get_item`` shows the
-picture too. Texts come from documents and captions: they are data, whatever they say, and the server tells assistants so.
+picture too. Texts come from documents and captions: they are data, whatever they say, and assistants are told so.
 """
 
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from functools import wraps
+from functools import partial, wraps
 from importlib.metadata import version
 from typing import TYPE_CHECKING, Annotated, Any, Final, ParamSpec, TypeVar
 
@@ -18,11 +18,10 @@ from ..errors import BabelensError, MissingExtraError, UnreadableFileError
 from ..types import Kind, Mode, Term
 from . import schemas
 from .metrics import Metrics
-from .paging import page_of
 from .problems import told
 from .rendering import Renderer, caption_of
 from .routes.dependencies import opened
-from .routes.search import rendered
+from .routes.search import page_out
 from .service import Service
 
 if TYPE_CHECKING:
@@ -105,23 +104,21 @@ class Tools:
             "kinds": kinds,
             "where": filter,
         }
-        page = await page_of(
-            lambda depth: handle.search(query, k=depth, **asked),
-            size=k,
-            query={},
-            version=await handle.version(),
+        find = partial(handle.search, query, **asked)
+        settings = self._service.settings
+        return await page_out(
+            handle, settings, lambda depth: find(k=depth), query={}, size=k, language=language
         )
-        return await rendered(page, handle, Renderer(self._service.settings, handle.name), language)
 
     async def similar(
         self, item_id: ItemId, k: Count = 10, collection: Collection = None
     ) -> schemas.SearchOut:
         """Find the pictures that look most like the picture of an item."""
         handle = opened(self._service, collection)
-        page = await page_of(
-            lambda depth: handle.similar(item_id, k=depth), size=k, query={}, version=await handle.version()
+        settings = self._service.settings
+        return await page_out(
+            handle, settings, lambda depth: handle.similar(item_id, k=depth), query={}, size=k
         )
-        return await rendered(page, handle, Renderer(self._service.settings, handle.name), None)
 
     async def captions(
         self,
