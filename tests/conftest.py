@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from PIL import Image
 
 from babelens.types import EncoderFingerprint
 from babelens.vectors import Floats, normalize
+from tests.vocabulary import MEANINGS, directions
 
 # The default encoder has to be fetched; the tests run offline, in this process and in those they start.
 os.environ["BABELENS_MODEL"] = "mini"
@@ -142,6 +144,51 @@ def sample_data() -> Path:
     if not folder.is_dir():
         pytest.skip("no sample data: set BABELENS_TEST_DATA to a folder that holds coco51/ and flickr8k/")
     return folder
+
+
+class FakePassageEncoder:
+    """A text means the things of :mod:`tests.vocabulary` that it names, in whatever language. No weights."""
+
+    languages = ("en", "es", "fr", "hi", "de", "it", "ja", "ar")
+    max_tokens = 40
+
+    def __init__(self, name: str = "fake-passages", dim: int = 32) -> None:
+        self.fingerprint = EncoderFingerprint(name, "1", "words", dim)
+        self.calibration: dict[str, float] = {}
+        self.passages_encoded = 0
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return [len(text.split()) for text in texts]
+
+    def encode_passages(self, texts: Sequence[str]) -> Floats:
+        self.passages_encoded += len(texts)
+        return self._encode(texts)
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        return self._encode(texts)
+
+    def _encode(self, texts: Sequence[str]) -> Floats:
+        known = directions(self.fingerprint.dim)
+        rows = np.zeros((len(texts), self.fingerprint.dim))
+        for row, text in zip(rows, texts, strict=True):
+            words = re.sub(r"[.,:;!?¿؟。、#]", " ", text.casefold()).split()[: self.max_tokens]
+            for word in words:
+                row += known.get(MEANINGS.get(word, ""), 0)
+            # Other words point somewhere fixed, and hardly.
+            noise = np.random.default_rng(sum(map(ord, " ".join(words)))).normal(size=len(row))
+            row += 0.02 * noise
+        return normalize(rows) if len(rows) else np.empty((0, self.fingerprint.dim), dtype=np.float32)
+
+
+@pytest.fixture(scope="session")
+def passage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A passage encoder with random weights, for ONNX Runtime and for PyTorch, under the name that E5 has."""
+    for package in ("torch", "transformers", "onnxscript"):
+        pytest.importorskip(package, reason="needs pip install 'babelens[torch]'")
+    from tests.checkpoints import passages
+
+    folder = tmp_path_factory.mktemp("passages") / "multilingual-e5-small"
+    return passages.add_onnx(passages.e5(folder))
 
 
 class OtherEncoder(FakeEncoder):

@@ -30,14 +30,15 @@ from weasyprint.text.fonts import FontConfiguration
 
 DRAWINGS = {"coffee-grinder": grinder, "bicycle-light": light, "humidifier": humidifier}
 DPI, CSS_DPI = 150, 96
-LARGEST = 150_000  # bytes of one manual
+LARGEST = 150_000  # bytes of one manual that is bundled
 HERE = Path(__file__).parent
 
 
-def make(out: Path) -> None:
+def make(out: Path, look: Path | None = None) -> None:
+    """``look`` is CSS that changes the usual style."""
     out.mkdir(parents=True, exist_ok=True)
     textlayer.install()
-    style = (HERE / "style.css").read_text("utf-8")
+    style = (HERE / "style.css").read_text("utf-8") + (look.read_text("utf-8") if look else "")
     for path in sorted(HERE.glob("*/??.md")):
         source = read_source(path)
         name = f"{source.device_name}.{source.language}"
@@ -48,7 +49,7 @@ def make(out: Path) -> None:
             fonts = FontConfiguration()
             document = HTML(string=written.html).render(font_config=fonts)
             document.write_pdf(pdf)
-        if pdf.stat().st_size > LARGEST:
+        if look is None and pdf.stat().st_size > LARGEST:
             raise ValueError(f"{pdf} has {pdf.stat().st_size} bytes, more than {LARGEST}")
         places = dict(_places(document.pages))
         title = f"{source.about['title']}: {source.about['subtitle']}"
@@ -154,4 +155,8 @@ if __name__ == "__main__":
     parser.add_argument(
         "--out", type=Path, required=True, help="folder for the PDFs and what is true of them"
     )
-    make(parser.parse_args().out)
+    parser.add_argument(
+        "--style", type=Path, metavar="CSS", help="another look, such as those in recipes/manuals/styles"
+    )
+    arguments = parser.parse_args()
+    make(arguments.out, arguments.style)

@@ -66,6 +66,8 @@ if TYPE_CHECKING:
         ExportReport,
         IndexInfo,
         IndexStudy,
+        PassageInfo,
+        PassageReport,
         PendingReindex,
         ReindexReport,
         RoutingReport,
@@ -76,7 +78,8 @@ if TYPE_CHECKING:
     from .describing import generate_caption, translate
     from .encoding import encode_image, encode_text
     from .models.captioners import Captioner, load_captioner
-    from .models.protocols import Encoder, ImageEncoder, TextEncoder
+    from .models.passages import PassageModelInfo, list_passage_encoders, load_passage_encoder
+    from .models.protocols import Encoder, ImageEncoder, PassageEncoder, TextEncoder
     from .models.registry import ModelInfo, list_models, load_encoder
     from .models.translators import Translator, load_translator
     from .search import CorrectionInfo, HubnessReport, LanguageGain, ResultChanges, Route
@@ -98,6 +101,10 @@ _LAZY = {
     "IndexStudy": "collection",
     "LanguageGain": "search",
     "ModelInfo": "models.registry",
+    "PassageEncoder": "models.protocols",
+    "PassageInfo": "collection",
+    "PassageModelInfo": "models.passages",
+    "PassageReport": "collection",
     "PendingReindex": "collection",
     "ReindexReport": "collection",
     "ResultChanges": "search",
@@ -111,8 +118,10 @@ _LAZY = {
     "encode_text": "encoding",
     "generate_caption": "describing",
     "list_models": "models.registry",
+    "list_passage_encoders": "models.passages",
     "load_captioner": "models.captioners",
     "load_encoder": "models.registry",
+    "load_passage_encoder": "models.passages",
     "load_translator": "models.translators",
     "resolve_collection_path": "collection",
     "translate": "describing",
@@ -158,6 +167,10 @@ __all__ = [
     "MalformedDataError",
     "MissingExtraError",
     "ModelInfo",
+    "PassageEncoder",
+    "PassageInfo",
+    "PassageModelInfo",
+    "PassageReport",
     "PendingReindex",
     "Query",
     "Reason",
@@ -188,8 +201,10 @@ __all__ = [
     "generate_caption",
     "get_language",
     "list_models",
+    "list_passage_encoders",
     "load_captioner",
     "load_encoder",
+    "load_passage_encoder",
     "load_translator",
     "resolve_collection_path",
     "translate",

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import socket
-import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -40,10 +39,12 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
-def _ask(home: Home, behave: Behaviour, *arguments: str, code: int = 0) -> tuple[str, str, ChatServer]:
+def _ask(
+    home: Home, behave: Behaviour, *arguments: str, code: int = 0, timeout: int = 60
+) -> tuple[str, str, ChatServer]:
     """Stdout, stderr and the server, after one question."""
     with chat_server(behave) as server:
-        env = {"BABELENS_LLM_TIMEOUT": "1"}
+        env = {"BABELENS_LLM_TIMEOUT": str(timeout)}
         model = ("--model", f"{server.url}/parrot")
         done = home.run("ask", QUESTION, *model, *arguments, code=code, env=env)
         return done.stdout, done.stderr, server
@@ -125,7 +126,7 @@ def broken_stream(exchange: Exchange) -> None:
 
 def silent(exchange: Exchange) -> None:
     exchange.begin()
-    exchange.stop.wait(20)
+    exchange.stop.wait(120)
 
 
 def refusing(exchange: Exchange) -> None:
@@ -144,12 +145,13 @@ def refusing(exchange: Exchange) -> None:
 def test_an_endpoint_that_misbehaves_is_an_error_that_says_what_to_do(
     home: Home, behave: Callable[[Exchange], None], said: str
 ) -> None:
-    started = time.monotonic()
-    out, err, _ = _ask(home, behave, code=1)
+    out, err, _ = _ask(home, behave, code=1, timeout=1 if behave is silent else 60)
     assert out == ""
-    assert said in err.splitlines()[0]
-    assert len(err.splitlines()) == 2
-    assert time.monotonic() - started < 20
+    # On a busy machine a line before says what is being waited for.
+    error, hint = err.splitlines()[-2:]
+    assert error.startswith("Error: ")
+    assert said in error
+    assert hint
 
 
 def test_an_endpoint_that_is_down(home: Home) -> None:

@@ -43,10 +43,9 @@ CAPTIONS = {
         "ar": ["صندوق أزرق على الأرض"],
     },
 }
-HIT_FIELDS = {"rank", "score", "id", "kind", "path", "text", "language", "origin"} | {
-    "why",
-    "confident",
-    "confidence",
+HIT_FIELDS = {
+    *("rank", "score", "id", "kind", "path", "page", "box", "document", "headings", "label", "related"),
+    *("matched", "text", "language", "origin", "excerpt", "why", "confident", "confidence"),
 }
 
 

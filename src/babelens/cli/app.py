@@ -53,6 +53,7 @@ COMMANDS: Final[dict[str, str]] = {
     "dataset": "data:dataset",
     "plot": "plot:plot",
     "serve": "serve:serve",
+    "mcp": "serve:mcp",
     "demo": "demo:demo",
 }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -37,7 +37,7 @@ def print_result(
     result: SearchResult, collection: Collection, *, language: str | None, as_json: bool
 ) -> None:
     """Prints the hits of a search on stdout, and on stderr what else is to be said of it."""
-    from .render import message, print_json
+    from .render import message, print_json, terminal_width
 
     for note in result.notes:
         message(note)
@@ -51,7 +51,8 @@ def print_result(
         if all(one.hit.item.kind == "image" for one in shown):
             _print_table(shown, result.query)
         else:
-            _print_lines(shown, result.query)
+            for line in _lines(shown, result.query, width=terminal_width()):
+                click.echo(line)
     if not shown:
         message(_nothing_found(result, collection))
 
@@ -173,29 +174,31 @@ def _score(hit: Hit) -> str:
 # -- documents among the hits --------------------------------------------------------------------------------
 
 
-def _print_lines(shown: Sequence[_Shown], query: Query) -> None:
-    """A line for what a hit is and where, and under it an excerpt, with the words that were found in bold."""
-    from .render import cell_width, terminal_width
+def _lines(shown: Sequence[_Shown], query: Query, *, width: int | None) -> Iterator[str]:
+    """A line for what a hit is and where, and under it an excerpt, with the words that were found in bold.
 
-    scored = query.mode != "text"
+    ``width`` is where a terminal ends; ``None`` cuts no place, and excerpts at a usual length.
+    """
+    from .render import cell_width
+
     names = _names([one.hit.item for one in shown])
-    width = terminal_width()
-    rank = max(len(str(one.hit.rank)) for one in shown)
-    reason = max(len("matched"), *(len(_matched_column(one.hit)) for one in shown))
-    language = max(cell_width(one.text.language) if one.text else 0 for one in shown)
+    ranks = max(len(str(one.hit.rank)) for one in shown)
+    reasons = max(len("matched"), *(len(_matched_column(one.hit)) for one in shown))
+    tags = max(cell_width(one.text.language) if one.text else 0 for one in shown)
 
     def start(number: str, score: str, why: str) -> str:
-        return f"{number:>{rank}}  " + (f"{score:>6}  " if scored else "") + f"{why:<{reason}}  "
+        scored = "" if query.mode == "text" else f"{score:>6}  "
+        return f"{number:>{ranks}}  {scored}{why:<{reasons}}  "
 
-    click.secho(start("#", "score", "matched") + "where", bold=True)
+    yield click.style(start("#", "score", "matched") + "where", bold=True)
     for one in shown:
         first = start(str(one.hit.rank), _score(one.hit), _matched_column(one.hit))
         room = None if width is None else max(_LEAST, width - len(first))
-        click.echo((first + _place(one.hit.item, names, room)).rstrip())
+        yield first + _place(one.hit.item, names, room)
         if one.text is not None and one.body:
-            before = f"{'':{rank}}  {one.text.language:<{language}}  "
+            before = f"{'':{ranks}}  {one.text.language:<{tags}}  "
             room = _EXCERPT if width is None else max(_LEAST, width - len(before))
-            click.echo(before + _emphasised(_fitting(one, query, room, limited=width is not None)))
+            yield before + _emphasised(_fitting(one, query, room, limited=width is not None))
 
 
 def _names(items: Sequence[Item]) -> Mapping[str, str]:
@@ -214,22 +217,29 @@ def _names(items: Sequence[Item]) -> Mapping[str, str]:
 
 
 def _place(item: Item, names: Mapping[str, str], room: int | None) -> str:
-    """``Coffee grinder, page 4 · Care › Burrs``, the headings cut first where there is no room for all."""
+    """``Coffee grinder, page 4 · Care › Burrs``, each cut to half where there is no room for both."""
     from .render import cell_width, cropped, isolate, printable, shown_path
 
     if item.kind == "image":
         path = shown_path(item.source.path)
         return isolate(path if room is None else cropped(path, room, "start"))
     name, page = names[item.source.path], "" if item.source.page is None else f", page {item.source.page}"
-    about = " › ".join(_headings(item)) or (
-        str(item.metadata.get("label") or "figure") if item.kind == "figure" else ""
-    )
-    about = printable(about)
+    about = printable(_about(item))
     if room is not None:
-        fixed = cell_width(page) + (3 if about else 0)
-        about = cropped(about, max(_LEAST, room - fixed - cell_width(name)), "start")
-        name = cropped(name, max(_LEAST, room - fixed - cell_width(about)), "end")
+        left = room - cell_width(page) - (3 if about else 0)
+        about = cropped(about, max(_LEAST, left - cell_width(name), left // 2), "start")
+        name = cropped(name, max(_LEAST, left - cell_width(about)), "end")
     return isolate(name) + page + (f" · {isolate(about)}" if about else "")
+
+
+def _about(item: Item) -> str:
+    """The headings of a passage, less those at the top that say no more than the document's title; a figure's label."""
+    if item.kind == "figure":
+        return str(item.metadata.get("label") or "figure")
+    headings, title = _headings(item), str(item.metadata.get("document", ""))
+    while headings and (headings[0] == title or (len(headings) > 1 and headings[0] in title)):
+        del headings[0]
+    return " › ".join(headings)
 
 
 def _fitting(one: _Shown, query: Query, room: int, *, limited: bool) -> Excerpt:
@@ -247,7 +257,10 @@ def _excerpt(one: _Shown, query: Query, width: int = _EXCERPT) -> Excerpt:
     from ..retrieval.query import words_of
     from ..search.excerpts import excerpt
 
-    return excerpt(one.body, words_of(query), query.language, width=width)
+    language = query.language
+    if language is None and one.text is not None and one.text.language != _NO_LANGUAGE:
+        language = one.text.language
+    return excerpt(one.body, words_of(query), language, width=width)
 
 
 def _emphasised(found: Excerpt) -> str:

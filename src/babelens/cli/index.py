@@ -47,6 +47,12 @@ _SKIPS_SHOWN = 10
     "[default: scanned pages only]",
 )  # fmt: skip
 @click.option(
+    "--passage-model",
+    metavar="NAME|DIR",
+    help="The encoder of passages, which finds what documents say in any language: a name from `babelens models`, or "
+    "a folder.  [default: the one they have, else multilingual-e5-small if it is on this machine]",
+)
+@click.option(
     "--metric",
     type=click.Choice(["ip", "l2"]),
     default="ip",
@@ -67,6 +73,7 @@ def index(
     sample: int | None,
     seed: int,
     ocr: bool | None,
+    passage_model: str | None,
     metric: Literal["ip", "l2"],
     as_json: bool,
 ) -> int:
@@ -87,13 +94,15 @@ def index(
         raise click.UsageError("There is nothing to index: give a PATH, or --scans FOLDER.")
     from ..models.ocr import load_ocr
     from .app import Interrupted
-    from .models import fetch_for
+    from .models import fetch_for, fetch_passage_encoder
     from .opening import opened_to_write
     from .progress import reporting
 
     fetch_for(collection, model)
     engine = load_ocr()
     read: DescribeReport | None = None
+    if passage_model is not None:
+        fetch_passage_encoder(passage_model)
     with opened_to_write(collection, model=model, metric=metric) as opened:
         before = len(opened)
         try:
@@ -109,6 +118,7 @@ def index(
                     ocr=False if ocr is False else engine,
                     sample=sample,
                     seed=seed,
+                    passage_model=passage_model,
                     progress=reporter.update,
                 )
             if ocr:

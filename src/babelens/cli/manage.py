@@ -192,6 +192,11 @@ def _facts(info: CollectionInfo) -> Iterator[tuple[str, str]]:
         begun = info.reindex
         share = f"{begun.encoded:,} of {begun.total:,} vectors"
         yield "reindex", f"to {printable(begun.model)}: {share}, not switched yet"
+    if info.passages is not None:
+        found = info.passages
+        share = f"{found.encoded:,} of {found.total:,} by meaning"
+        coming = f" (changing to {printable(found.coming)})" if found.coming else ""
+        yield "passages", f"{printable(found.model)}, {found.encoder.dim} numbers: {share}{coming}"
     for modality, index in info.indexes.items():
         line = f"{printable(index.name)}, {index.vectors:,} vectors"
         if index.recall_at_10 is not None:

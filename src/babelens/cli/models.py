@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from .options import Command, collection_option, json_option
 
 if TYPE_CHECKING:
+    from ..models.passages import PassageModelInfo
     from ..models.registry import ModelInfo
+    from ..types import Progress
+
+_Fetched = TypeVar("_Fetched")
 
 runtime_option = click.option(
     "--runtime",
@@ -32,16 +36,18 @@ class _Group(click.Group, Command):
 def models(context: click.Context, as_json: bool) -> None:
     """List the encoders, fetch them and test them.
 
-    With their size, licence and languages, and whether they are on this machine. Any other model is named by its
+    Those of pictures and texts, then those of passages (for `babelens index --passage-model`), with their size,
+    licence and languages, and whether they are on this machine. Any other model is named by its
     folder, or by its repository on the hub (owner/name).
     """
     if context.invoked_subcommand is None:
+        from ..models.passages import list_passage_encoders
         from ..models.registry import list_models
 
-        _list(list_models(), as_json)
+        _list(list_models(), list_passage_encoders(), as_json)
 
 
-def _list(rows: Sequence[ModelInfo], as_json: bool) -> None:
+def _list(rows: Sequence[ModelInfo], passages: Sequence[PassageModelInfo], as_json: bool) -> None:
     from .render import Column, print_json, print_table, size
 
     if as_json:
@@ -49,6 +55,7 @@ def _list(rows: Sequence[ModelInfo], as_json: bool) -> None:
             print_json(
                 {
                     "name": row.name,
+                    "encodes": "pictures",
                     "description": row.description,
                     "licence": row.licence,
                     "commercial": row.commercial,
@@ -63,6 +70,8 @@ def _list(rows: Sequence[ModelInfo], as_json: bool) -> None:
                     "folder": row.folder,
                 }
             )
+        for passage in passages:
+            print_json({"encodes": "passages", **asdict(passage)})
         return
     columns = [
         Column("name"),
@@ -86,6 +95,18 @@ def _list(rows: Sequence[ModelInfo], as_json: bool) -> None:
                 row.description,
             ]
             for row in rows
+        ]
+        + [
+            [
+                passage.name,
+                size(passage.bytes),
+                "yes" if passage.here else "no",
+                " ".join(passage.languages),
+                "passages",
+                passage.licence,
+                passage.description,
+            ]
+            for passage in passages
         ],
     )
 
@@ -104,18 +125,21 @@ def pull(name: str, runtime: Any, accept_licence: bool, as_json: bool) -> None:
     interrupted download goes on where it stopped.
     """
     from ..models.catalog import read_catalog
+    from ..models.passages import read_passage_catalog
     from .render import message, print_json
 
-    row = read_catalog().get(name)
+    passages = read_passage_catalog().get(name)
+    row = read_catalog().get(name) or passages
     if row is not None:
         message(f"{row.name}: {row.description}\nLicence: {row.licence}")
         if not (row.commercial or accept_licence):
             _ask()
-    folders = fetch(name, runtime)
+    folders = fetch(name, runtime) if passages is None else (fetch_passage_encoder(name, runtime),)
     if as_json:
         print_json({"name": name, "folders": [str(folder) for folder in folders]})
         return
-    message(f"{name} is here. Use it with: babelens index FOLDER --model {name}")
+    option = "--model" if passages is None else "--passage-model"
+    message(f"{name} is here. Use it with: babelens index FOLDER {option} {name}")
 
 
 def _ask() -> None:
@@ -143,6 +167,22 @@ def fetch_for(collection: str, model: str | None) -> None:
 def fetch(name: str, runtime: Any = None) -> tuple[Path, ...]:
     """The folders of a model, fetched with a progress bar unless they are here."""
     from ..models.registry import pull as pull_model
+
+    return _fetched(lambda progress: pull_model(name, runtime=runtime, progress=progress))
+
+
+def fetch_passage_encoder(name: str, runtime: Any = None) -> Path:
+    """The folder of a passage encoder, fetched with a progress bar unless it is here."""
+    from ..models.passages import pull_passage_encoder
+
+    folder = Path(name).expanduser()
+    if folder.is_dir():
+        return folder
+    return _fetched(lambda progress: pull_passage_encoder(name, runtime=runtime, progress=progress))
+
+
+def _fetched(pull: Callable[[Progress], _Fetched]) -> _Fetched:
+    """What a download gives, under a progress bar."""
     from .app import Interrupted
     from .progress import reporting
 
@@ -153,7 +193,7 @@ def fetch(name: str, runtime: Any = None) -> tuple[Path, ...]:
 
     try:
         with reporting("fetching", "MB") as reporter:
-            return pull_model(name, runtime=runtime, progress=update)
+            return pull(update)
     except KeyboardInterrupt:
         raise Interrupted("What has arrived is kept: the same command goes on from there.") from None
 

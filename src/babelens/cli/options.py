@@ -44,7 +44,27 @@ class LanguageType(click.ParamType[str]):
             self.fail(f"{error.message} {error.hint or ''}".strip(), param, ctx)
 
 
+class KindsType(click.ParamType[tuple[str, ...]]):
+    """Kinds of items with commas between them."""
+
+    name = "kinds"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> tuple[str, ...]:
+        from typing import get_args
+
+        from ..types import Kind
+
+        kinds = tuple(dict.fromkeys(part.strip() for part in value.split(",")))
+        unknown = [kind for kind in kinds if kind not in get_args(Kind)]
+        if unknown:
+            self.fail(f"{unknown[0]!r} is not a kind. Kinds: {', '.join(get_args(Kind))}.", param, ctx)
+        return kinds
+
+
 LANGUAGE = LanguageType()
+KINDS = KindsType()
 LANGUAGE_LIST = ", ".join(LANGUAGES)
 FILE = click.Path(exists=True, dir_okay=False)
 

@@ -11,6 +11,7 @@ import click
 from .hits import print_result, rounded
 from .options import (
     FILE,
+    KINDS,
     LANGUAGE,
     LANGUAGE_LIST,
     collection_option,
@@ -56,8 +57,7 @@ if TYPE_CHECKING:
 )
 @where_option
 @click.option(
-    "--kind", "kinds", type=click.Choice(["image", "page", "figure", "passage"]), multiple=True,
-    help="Only items of this kind. Repeatable.",
+    "--kinds", metavar="KIND,…", type=KINDS, help="Only items of these kinds: image, page, figure, passage.",
 )  # fmt: skip
 @model_option
 @json_option
@@ -72,11 +72,11 @@ def search(
     k: int,
     mode: str,
     where: str | None,
-    kinds: tuple[str, ...],
+    kinds: tuple[str, ...] | None,
     model: str | None,
     as_json: bool,
 ) -> None:
-    """Find pictures and documents by words, a picture, or both.
+    """Find pictures and passages by words, a picture or both.
 
     \b
     babelens search "un perro en la playa"
@@ -111,7 +111,7 @@ def search(
             k=k,
             mode=mode,
             where=where,
-            kinds=kinds or None,
+            kinds=kinds,
         )
         print_result(result, opened, language=language, as_json=as_json)
 

@@ -1,4 +1,4 @@
-"""``serve``: the HTTP service and the web page."""
+"""``serve`` and ``mcp``: the HTTP service with the web page, and tools for assistants."""
 
 from __future__ import annotations
 
@@ -136,11 +136,52 @@ def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> 
     _run(settings)
 
 
+@command("mcp")
+@click.option(
+    "-c",
+    "--collection",
+    "collections",
+    metavar="NAME|PATH",
+    multiple=True,
+    help="A collection to look into. Repeatable; the first one is meant where a call names none.  "
+    "[default: BABELENS_COLLECTION, else default]",
+)
+@click.option(
+    "--http", is_flag=True, help="Speak streamable HTTP on this machine, in place of stdin and stdout."
+)
+@click.option(
+    "--port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="The port for --http."
+)
+@click.option("--show-paths", is_flag=True, help="Put the paths of files into answers.")
+def mcp(collections: tuple[str, ...], http: bool, port: int, show_paths: bool) -> None:
+    """Give assistants tools to search with (Model Context Protocol).
+
+    \b
+    babelens mcp -c photos
+
+    The tools are search, similar, captions, ask and get_item; none changes anything. An assistant starts the
+    command itself and speaks with it on stdin and stdout; with --http it listens on 127.0.0.1, at /mcp.
+    """
+    _one_thread_for_each_product()
+    from ..server import Settings
+    from ..server.mcp import create_mcp
+    from .models import fetch_for
+
+    served = _served(collections)
+    for path in served.values():
+        fetch_for(str(path), None)
+    server = create_mcp(Settings(served, show_paths=show_paths))
+    if http:
+        server.run("streamable-http", host="127.0.0.1", port=port)
+    else:
+        server.run("stdio")
+
+
 def _one_thread_for_each_product() -> None:
     """Keeps numpy from splitting the products of one query among threads, which then wait for those of the others.
 
-    There are as many queries at a time as there is work for cores: 32 clients get more than twice the answers so. It has
-    to be said before numpy is imported, and leaves the encoders alone.
+    There are as many queries at a time as there is work for cores: 32 clients get more than twice the answers so. It
+    has to be said before numpy is imported, and leaves the encoders alone.
     """
     import os
 

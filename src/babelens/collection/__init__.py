@@ -5,6 +5,7 @@ from .care import CollectionInfo, ExportReport, IndexInfo, VerifyReport
 from .collection import Collection
 from .embeddings import EmbeddedItem, Embeddings
 from .index_study import IndexStudy, StudyPlan
+from .passage_vectors import PassageInfo, PassageReport
 from .reindex import PendingReindex, ReindexReport
 from .routing import RouteTrial, RoutingReport
 
@@ -16,6 +17,8 @@ __all__ = [
     "ExportReport",
     "IndexInfo",
     "IndexStudy",
+    "PassageInfo",
+    "PassageReport",
     "PendingReindex",
     "ReindexReport",
     "RouteTrial",

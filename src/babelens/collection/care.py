@@ -13,8 +13,9 @@ import numpy as np
 
 from ..errors import CollectionError
 from ..search.routes import Route, read_routes
-from ..types import Comparison, EncoderFingerprint, Modality
+from ..types import Comparison, EncoderFingerprint
 from ..vectors import Floats
+from .passage_vectors import PassageInfo, passage_info
 from .reindex import PendingReindex, pending
 
 if TYPE_CHECKING:
@@ -50,7 +51,7 @@ class CollectionInfo:
     ``reindex`` is a change of the encoder that was begun and has not switched yet. ``routes`` are the languages whose
     queries reach the pictures through another text tower. ``hubness`` is the correction that searches with words use
     (see :meth:`Collection.tune_hubness`), None when it is off. ``captions`` counts by language the texts that say what
-    an item shows, not what is written in it.
+    an item shows, not what is written in it. ``passages`` is the encoder that finds what documents say by meaning.
     """
 
     path: str
@@ -73,6 +74,7 @@ class CollectionInfo:
     reindex: PendingReindex | None = None
     routes: tuple[Route, ...] = ()
     hubness: CorrectionInfo | None = None
+    passages: PassageInfo | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,11 +124,11 @@ def verify(catalog: Catalog, searcher: Searcher | None) -> VerifyReport:
     problems = [*catalog.verify(), *files.check(catalog.folder)]
     recalls: dict[str, float] = {}
     if searcher is not None:
-        for modality, index in searcher.indexes.items():
-            found, recall = _compare(catalog, searcher.encoder_number, modality, index)
+        for name, index in searcher.indexes.items():
+            found, recall = _compare(catalog, name, index)
             problems += found
             if recall is not None:
-                recalls[modality] = recall
+                recalls[name] = recall
     return VerifyReport(
         ok=not problems,
         problems=tuple(problems),
@@ -136,25 +138,23 @@ def verify(catalog: Catalog, searcher: Searcher | None) -> VerifyReport:
     )
 
 
-def _compare(
-    catalog: Catalog, encoder: int, modality: Modality, index: FreshIndex
-) -> tuple[list[str], float | None]:
+def _compare(catalog: Catalog, name: str, index: FreshIndex) -> tuple[list[str], float | None]:
     """An index against the catalog: as many vectors, and for a sample the same neighbours."""
     from ..indexes.tuning import Truth
 
     with catalog.snapshot():
         problems = []
-        count = catalog.count_vectors(encoder, modality)
+        count = catalog.count_vectors(index.encoder, index.modality)
         if len(index) != count:
-            problems.append(f"{modality} index: it holds {len(index):,} vectors, the catalog {count:,}")
+            problems.append(f"{name} index: it holds {len(index):,} vectors, the catalog {count:,}")
         if not count:
             return problems, None
         truth = Truth(index.background()[:_VERIFIED_QUERIES])
-        for ids, vectors in catalog.iter_vectors(encoder, modality):
+        for ids, vectors in catalog.iter_vectors(index.encoder, index.modality):
             truth.see(ids, vectors)
         recall = truth.recall(*index.current().search(truth.queries, 10))
     if recall < _SOUND_RECALL:
-        problems.append(f"{modality} index: recall@10 against exact search is {recall:.3f}")
+        problems.append(f"{name} index: recall@10 against exact search is {recall:.3f}")
     return problems, recall
 
 
@@ -170,12 +170,10 @@ def info(
 
     counts = catalog.counts()
     indexes = {}
-    for modality, index in searcher.indexes.items() if searcher is not None else ():
+    for name, index in searcher.indexes.items() if searcher is not None else ():
         state = index.state()
         recall, ms, why = (state.facts.get(name) for name in ("recall_at_10", "ms_per_query", "why"))
-        indexes[str(modality)] = IndexInfo(
-            state.name, state.vectors, state.stored, recall, ms, why, state.tuned
-        )
+        indexes[name] = IndexInfo(state.name, state.vectors, state.stored, recall, ms, why, state.tuned)
     return CollectionInfo(
         path=str(catalog.folder),
         items=catalog.count_items(),
@@ -197,6 +195,7 @@ def info(
         reindex=pending(catalog),
         routes=() if searcher is None else tuple(read_routes(catalog, searcher.encoder_number).values()),
         hubness=None if searcher is None else correction_info(catalog, searcher.encoder_number),
+        passages=passage_info(catalog),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, Self, get_args
@@ -30,6 +31,7 @@ from ..types import (
 )
 from . import care
 from .asking import Asking
+from .passage_vectors import PassageVectors
 from .pictures import ItemPictures, picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Loader, Space, load, model_name
@@ -40,14 +42,14 @@ if TYPE_CHECKING:
     from PIL.Image import Image
 
     from ..models.captioners import Captioner
-    from ..models.protocols import Encoder, OcrEngine
+    from ..models.protocols import Encoder, OcrEngine, PassageEncoder
     from ..models.translators import Translator
     from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
 
 
-class Collection(Asking, Tuning):
+class Collection(Asking, PassageVectors, Tuning):
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
 
     Safe to use from several threads; one process at a time may write, any number may read.
@@ -159,12 +161,15 @@ class Collection(Asking, Tuning):
         ocr: bool | str | OcrEngine = True,
         sample: int | None = None,
         seed: int = 0,
+        passage_model: str | Path | PassageEncoder | None = None,
         progress: Progress | None = None,
     ) -> IngestReport:
         """Adds pictures and documents, or brings them up to date: see :func:`babelens.ingest.ingest` for the arguments.
 
         ``ocr`` says whether pages that are pictures of text are read, and by which engine (see
         :func:`babelens.models.ocr.load_ocr`); words in other pictures are read by :meth:`read_texts`.
+        Passages are then encoded as by :meth:`encode_passages`: with ``passage_model``, else with the encoder that they
+        have, else with ``multilingual-e5-small`` if it is on this machine.
         Raises :class:`UnreadableFileError` for a path that does not exist, :class:`CollectionLockedError` when
         another process is writing, :class:`StorageFullError`; what was committed before stays.
         """
@@ -179,7 +184,7 @@ class Collection(Asking, Tuning):
             else None
         )
         with self._adding(progress):
-            return ingest(
+            report = ingest(
                 self._catalog,
                 self.encoder,
                 [paths] if isinstance(paths, str | Path) else list(paths),
@@ -194,6 +199,8 @@ class Collection(Asking, Tuning):
                 seed=seed,
                 progress=progress,
             )
+            notes = self._keep_up(passage_model, progress)
+        return replace(report, notes=(*report.notes, *notes))
 
     def import_vectors(
         self,
@@ -281,8 +288,8 @@ class Collection(Asking, Tuning):
         """
         from ..describing import READ_SIDE, read_items
 
-        with ItemPictures(READ_SIDE) as pictures:
-            return read_items(
+        with self._catalog.writing(), ItemPictures(READ_SIDE) as pictures:
+            report = read_items(
                 self._catalog,
                 engine,
                 picture=pictures.of,
@@ -290,6 +297,9 @@ class Collection(Asking, Tuning):
                 where=where,
                 progress=progress,
             )
+            notes = self._keep_up(None, progress)
+            self._maintain(progress)
+        return replace(report, notes=(*report.notes, *notes))
 
     @contextmanager
     def _adding(self, progress: Progress | None) -> Iterator[None]:
@@ -458,7 +468,7 @@ class Collection(Asking, Tuning):
             covered = 0
             if searcher is not None:
                 searcher.maintain(always=True, progress=progress)
-                covered = min(searcher.images.covered_removals, searcher.texts.covered_removals)
+                covered = min(index.covered_removals for index in searcher.indexes.values())
             return self._catalog.compact(covered_removals=covered)
 
     def verify(self) -> VerifyReport:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Final, get_args
 import numpy as np
 
 from ..errors import IncompleteReindexError
+from ..search.passages import passage_encoder_numbers
 from ..types import EncoderFingerprint, Modality, Progress, Skip
 
 if TYPE_CHECKING:
@@ -130,9 +131,9 @@ def reindex(
     if switch:
         if report.lost > _SMALL_SHARE * report.searchable and not allow_missing:
             raise _incomplete(report)
-        _switch(
-            catalog, encoder.fingerprint, model, [] if keep_old else [n for n in numbers.values() if n != new]
-        )
+        kept = {new, *passage_encoder_numbers(catalog)}
+        left = [] if keep_old else [number for number in numbers.values() if number not in kept]
+        _switch(catalog, encoder.fingerprint, model, left)
     return replace(report, seconds=time.monotonic() - started)
 
 
@@ -171,7 +172,7 @@ def _begin(
     with catalog.transaction():
         catalog.encoder_id(fingerprint)
         if before is not None and before.encoder != fingerprint:
-            _leave(catalog, [catalog.encoder_id(before.encoder)])
+            leave(catalog, [catalog.encoder_id(before.encoder)])
             notes.append(
                 f"An unfinished reindex with {before.model} was given up; {before.encoded:,} of its {before.total:,} "
                 "vectors were there."
@@ -195,7 +196,7 @@ def _switch(catalog: Catalog, fingerprint: EncoderFingerprint, model: str, lefto
         catalog.set_setting("encoder", encoder)
         catalog.set_setting("model", model)
         catalog.delete_setting(_PENDING)
-        _leave(catalog, leftovers)
+        leave(catalog, leftovers)
 
 
 def _is_tuned(catalog: Catalog, encoder: int) -> bool:
@@ -204,7 +205,8 @@ def _is_tuned(catalog: Catalog, encoder: int) -> bool:
     return any(read_tuned(catalog, encoder, modality) for modality in get_args(Modality))
 
 
-def _leave(catalog: Catalog, numbers: list[int]) -> None:
+def leave(catalog: Catalog, numbers: list[int]) -> None:
+    """Gives up encoders: :func:`clean_up` removes their vectors."""
     catalog.set_setting(_LEFTOVERS, json.dumps(sorted({*_leftovers(catalog), *numbers})))
 
 

@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, TypeVar, cast
 
 from ..errors import EncoderMismatchError, UnknownModelError
 from ..models.registry import default_model, load_encoder
-from ..types import EncoderFingerprint
+from ..types import EncoderFingerprint, Translation
 
 if TYPE_CHECKING:
+    from ..describing.questions import QuestionTranslator
     from ..indexes.faiss import Metric
-    from ..models.protocols import Encoder
+    from ..models.protocols import Encoder, PassageEncoder
     from ..search import Route, Searcher
+    from ..search.passages import PassageSetting
     from ..storage.catalog import Catalog
 
 _Answer = TypeVar("_Answer")
@@ -46,6 +48,8 @@ class Space:
         self._kept: dict[EncoderFingerprint, Encoder] = {}
         self._loading = threading.Lock()
         self._searcher: Searcher | None = None
+        self._kept_passages: dict[EncoderFingerprint, PassageEncoder] = {}
+        self._translator: QuestionTranslator | None = None
         recorded = self.recorded()
         if model is not None and recorded is not None:
             encoder = self._made(model)
@@ -186,7 +190,7 @@ class Space:
         """Numbers are never given out again, so a searcher stands for one space. It loads no other's encoder."""
         searcher = self._searcher
         if searcher is None or searcher.encoder_number != number:
-            from ..search import Router, Searcher
+            from ..search import DocumentSearch, OtherLanguages, PassageSearch, Router, Searcher
 
             metric = cast("Metric", self._catalog.get_setting("metric") or "ip")
             searcher = self._searcher = Searcher(
@@ -196,6 +200,11 @@ class Space:
                 lambda: self._encoder_of(fingerprint),
                 metric=metric,
                 router=Router(self._catalog, number, self._encoder_for),
+                documents=DocumentSearch(
+                    self._catalog,
+                    PassageSearch(self._catalog, self.passage_encoder, metric=metric),
+                    OtherLanguages(self._catalog, self._translate),
+                ),
             )
         return searcher
 
@@ -211,6 +220,37 @@ class Space:
         if kept is not None:
             return kept
         return self._loader(route.model) if self._loader else load_encoder(route.model, fetch=False)
+
+    # -- what documents say --------------------------------------------------------------------------------
+
+    def keep_passage_encoder(self, encoder: PassageEncoder) -> None:
+        """Keeps the encoder that passages were encoded with, so that searches of this process need not load it."""
+        self._kept_passages[encoder.fingerprint] = encoder
+
+    def passage_encoder(self, setting: PassageSetting) -> PassageEncoder:
+        """The encoder of passages that a catalog names. A search fetches nothing: who does not have it is told how to
+        get it. Raises :class:`EncoderMismatchError` when what has that name here is another one."""
+        from ..models.passages import load_passage_encoder
+
+        kept = self._kept_passages.get(setting.encoder)
+        if kept is not None:
+            return kept
+        encoder = load_passage_encoder(setting.model, fetch=False)
+        if encoder.fingerprint != setting.encoder:
+            raise EncoderMismatchError(
+                f"{setting.model} is another model now than the one that encoded the passages.",
+                hint=f"Encode them again: babelens index FOLDER --passage-model {setting.model}",
+            )
+        self.keep_passage_encoder(encoder)
+        return encoder
+
+    def _translate(self, text: str, source: str, target: str) -> Translation | None:
+        with self._loading:
+            if self._translator is None:
+                from ..describing.questions import QuestionTranslator
+
+                self._translator = QuestionTranslator()
+        return self._translator(text, source, target)
 
 
 def load(model: str | Path | Encoder) -> Encoder:

@@ -5,6 +5,7 @@ writing.py       texts and their vectors into the catalog
 captions.py      captions, of a collection and without one
 translations.py  translations, of a collection and without one
 reading.py       printed words
+questions.py     translations of questions, to search for
 """
 
 from __future__ import annotations

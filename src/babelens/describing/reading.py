@@ -34,7 +34,7 @@ _BATCH: Final = 16  # pictures committed at a time, at most
 _SECONDS: Final = 5.0  # of work that a kill may cost
 _PAGE: Final = 1000
 # Tesseract takes one core for a picture, so a second picture halves the time. RapidOCR keeps all cores busy and lets
-# one in at a time; decoding is 2 % of its time.
+# one in at a time; decoding is 1 % of its time.
 _THREADS: Final = 4
 
 

@@ -50,7 +50,7 @@ def translate(
             raise unsupported(translator.name, source, target)
     else:
         translator = _loaded(str(model) if model is not None else None, source, target)
-    memory = _memory(translator, source, target)
+    memory = memory_of(translator, source, target)
     return list(
         itertools.chain.from_iterable(
             translate_checked(
@@ -66,7 +66,8 @@ def _loaded(model: str | None, source: str, target: str) -> Translator:
     return load_translator(model, source, target)
 
 
-def _memory(translator: Translator, source: str, target: str) -> TranslationMemory:
+def memory_of(translator: Translator, source: str, target: str) -> TranslationMemory:
+    """What is remembered of a translator's work between two languages."""
     return TranslationMemory(
         source=source, target=target, model=translator.name, revision=translator.revision
     )
@@ -194,7 +195,7 @@ def translate_items(
 
 
 def _translate(batch: list[_Job], translator: Translator, target: str, writer: DescriptionWriter) -> None:
-    memory = _memory(translator, batch[0].language, target)
+    memory = memory_of(translator, batch[0].language, target)
     bodies = [job.source.text.body for job in batch]
     results = translate_checked(bodies, translator, memory, source=batch[0].language, target=target)
     texts = [

@@ -10,6 +10,7 @@ datasets.py  captions files
 report.py    what to tell the user
 reencode.py  new vectors for what is there, when the encoder changes
 redraw.py    those of pages and figures
+passages.py  vectors of passages, by an encoder of their own
 """
 
 from __future__ import annotations

@@ -89,10 +89,11 @@ class DocumentWriter:
                 self._catalog.put_file(state)
             return
         unread = document.unread and self._ocr is None
-        self._write(document, replace(state, status="ok", reason=UNREAD if unread else DOCUMENT))
+        items = _Items(document)
+        self._write(document, items, replace(state, status="ok", reason=UNREAD if unread else DOCUMENT))
         self.tally.updated += is_document(job.known)
         self.tally.added += not is_document(job.known)
-        self._count(document)
+        self._count(document, sum(item.kind == "passage" for item in items.all))
 
     def _is_settled(self, job: DocumentJob, state: FileState) -> bool:
         """Whether these bytes are known: in this place, where only the file's time has changed, or where it was
@@ -118,8 +119,7 @@ class DocumentWriter:
     def _reads_more(self, known: FileState) -> bool:
         return known.reason == UNREAD and self._ocr is not None
 
-    def _write(self, document: Document, state: FileState) -> None:
-        items = _Items(document)
+    def _write(self, document: Document, items: _Items, state: FileState) -> None:
         vectors = self._picture_vectors(document, items)
         with self._catalog.transaction():
             inside = [known.path for known in self._catalog.files_below(document.path)]
@@ -141,10 +141,10 @@ class DocumentWriter:
                 vectors |= encode_drawn(batch, drawing, self._encoder, self.tally.skipped)
         return vectors
 
-    def _count(self, document: Document) -> None:
+    def _count(self, document: Document, passages: int) -> None:
         tally = self.tally
         tally.pages += len(document.pages)
-        tally.passages += len(document.passages)
+        tally.passages += passages
         tally.figures += len(document.figures)
         tally.pages_by_ocr += sum(page.source == "ocr" for page in document.pages)
         tally.pages_unread += document.unread
@@ -203,6 +203,8 @@ class _Items:
 
     def __init__(self, document: Document) -> None:
         self._document = document
+        # The numbers in a drawing say nothing, and would be found by the headings above them.
+        self._told = [one for one in document.passages if one.table or any(map(str.isalpha, one.body))]
         named = path_metadata(document.path)
         self._common: dict[str, Any] = {"document": document.title or named["name"], **named}
         self.texts: list[Text] = []
@@ -216,7 +218,7 @@ class _Items:
                 yield self._item("page", f"page {page.number}", page.number, None, facts)
 
     def _figures(self) -> Iterator[Item]:
-        languages = {passage.key: passage.language for passage in self._document.passages}
+        languages = {passage.key: passage.language for passage in self._told}
         for figure in self._document.figures:
             item = self._item(
                 "figure",
@@ -226,7 +228,7 @@ class _Items:
                 {
                     "label": figure.label,
                     "vector": figure.vector,
-                    "passages": [self._id(key) for key in figure.passages],
+                    "passages": [self._id(key) for key in figure.passages if key in languages],
                 },
             )
             if figure.caption:
@@ -239,7 +241,7 @@ class _Items:
         for figure in self._document.figures:
             if figure.label:
                 figures[figure.label].append(self._id(figure.key))
-        for passage in self._document.passages:
+        for passage in self._told:
             on_paper = self._document.pages[0].width > 0
             item = self._item(
                 "passage",

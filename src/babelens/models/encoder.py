@@ -124,39 +124,42 @@ class TwoTowerEncoder:
         parts = [np.empty((0, tower.dim), dtype=np.float32)]
         for start in range(0, len(pixels), tower.batch):
             batch = np.stack(pixels[start : start + tower.batch])
-            parts.append(_sound(forward(tower.preprocess.standardize(batch)), tower))
+            parts.append(sound(forward(tower.preprocess.standardize(batch)), tower))
         return normalize(np.concatenate(parts))
 
     def encode_texts(self, texts: Sequence[str]) -> Floats:
         tower = self.text_tower
         with self._loading:
-            forward = self._text = self._text or self._load_text()
+            forward = self._text = self._text or load_text(tower, self._tokenizer, self._name)
         result = np.empty((len(texts), tower.dim), dtype=np.float32)
         # Texts of like length together: a batch is padded to its longest.
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         for start in range(0, len(order), tower.batch):
             rows = order[start : start + tower.batch]
-            result[rows] = _sound(forward(*self._tokenizer([texts[row] for row in rows])), tower)
+            result[rows] = sound(forward(*self._tokenizer([texts[row] for row in rows])), tower)
         return normalize(result)
-
-    def _load_text(self) -> TextForward:
-        known, made = self.text_tower.vocabulary, self._tokenizer.vocabulary
-        # mT5's vocabulary ends in a hundred marks that no text becomes and SigLIP has no rows for; an id that a tower
-        # does not have is an error when it is met.
-        if known is not None and made > known + _MARKS:
-            raise WeightsUnavailableError(
-                f"The tokenizer of {self._name} makes {made:,} different ids and its text tower knows {known:,}: they "
-                "do not belong together.",
-                hint="Fetch the model again, or put its own tokenizer beside its weights.",
-            )
-        return self.text_tower.load()
 
     @cached_property
     def _tokenizer(self) -> Tokenizer:
         return self.text_tower.tokenizer()
 
 
-def _sound(vectors: Floats, tower: ImageTower | TextTower) -> Floats:
+def load_text(tower: TextTower, tokenizer: Tokenizer, name: str) -> TextForward:
+    """Reads the weights of a text tower. Raises :class:`WeightsUnavailableError` when they and the tokenizer do not
+    belong together; ``name`` is the model's."""
+    known, made = tower.vocabulary, tokenizer.vocabulary
+    # mT5's vocabulary ends in a hundred marks that no text becomes and SigLIP has no rows for; an id that a tower
+    # does not have is an error when it is met.
+    if known is not None and made > known + _MARKS:
+        raise WeightsUnavailableError(
+            f"The tokenizer of {name} makes {made:,} different ids and its text tower knows {known:,}: they do not "
+            "belong together.",
+            hint="Fetch the model again, or put its own tokenizer beside its weights.",
+        )
+    return tower.load()
+
+
+def sound(vectors: Floats, tower: ImageTower | TextTower) -> Floats:
     """The vectors. Raises :class:`WeightsUnavailableError` where weights were NaN: no input leads to that otherwise."""
     if np.isfinite(vectors).all():
         return vectors

@@ -76,6 +76,35 @@ class Encoder(ImageEncoder, TextEncoder, Protocol):
     def vocabulary(self) -> Floats: ...
 
 
+@runtime_checkable
+class PassageEncoder(Protocol):
+    """Questions and passages in one space of texts, whatever languages they are in.
+
+    ``max_tokens`` is where it cuts a text; ``count_tokens`` tells how long passages are before that. ``calibration`` is
+    as :class:`Encoder` has it.
+    """
+
+    @property
+    def fingerprint(self) -> EncoderFingerprint: ...
+
+    @property
+    def languages(self) -> tuple[str, ...]: ...
+
+    @property
+    def max_tokens(self) -> int: ...
+
+    @property
+    def calibration(self) -> dict[str, float]: ...
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]: ...
+
+    def encode_passages(self, texts: Sequence[str]) -> Floats:
+        """Shape: n texts -> (n, dim) float32, rows of unit length."""
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        """Shape: n questions -> (n, dim) float32, rows of unit length, near to the passages that answer them."""
+
+
 @dataclass(frozen=True, slots=True)
 class OcrLine:
     """One line of text that an engine read in a picture.

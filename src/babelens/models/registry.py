@@ -138,7 +138,7 @@ def load_encoder(
     Raises :class:`UnknownModelError` (with near names), :class:`WeightsUnavailableError` when files are missing, broken
     or out of reach, and :class:`MissingExtraError`.
     """
-    runtime = runtime or _wished()
+    runtime = runtime or wished_runtime()
     encoder = _load(model, runtime, progress, fetch=fetch)
     # An export has been compared and measured on this machine; naming a runtime is asking for the original.
     return encoder if runtime else quickest(encoder, exports_folder())
@@ -146,7 +146,7 @@ def load_encoder(
 
 def load_original(model: str | Path, *, runtime: Runtime | None = None) -> TwoTowerEncoder:
     """As :func:`load_encoder`, but never an export: what exports are made from, PyTorch if there is a choice."""
-    wished = runtime or _wished()
+    wished = runtime or wished_runtime()
     row = read_catalog().get(str(model))
     if wished is None and row is not None and any(source.runtime == "torch" for source in row.sources):
         wished = "torch"
@@ -181,7 +181,7 @@ def pull(name: str, *, runtime: Runtime | None = None, progress: Progress | None
         return (_repository(name, progress),)
     if row is None:
         raise UnknownModelError(name, read_catalog())
-    return (_bundled(name),) if row.bundled else _fetch(_source(row, runtime or _wished()), progress)
+    return (_bundled(name),) if row.bundled else _fetch(_source(row, runtime or wished_runtime()), progress)
 
 
 # -- models of the catalogue ---------------------------------------------------------------------------------
@@ -212,7 +212,8 @@ def _from_row(
     return _joined(towers, row.name, folders[0])
 
 
-def _wished() -> Runtime | None:
+def wished_runtime() -> Runtime | None:
+    """What ``BABELENS_RUNTIME`` asks for. Raises :class:`UnknownModelError` for what is no runtime."""
     value = os.environ.get(RUNTIME_VARIABLE)
     if value in (None, "", "onnx", "torch"):
         return value or None  # type: ignore[return-value]

@@ -11,6 +11,7 @@ import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final, Protocol, runtime_checkable
 
@@ -18,7 +19,7 @@ from ..errors import InvalidQueryError, UnknownLanguageError
 from ..languages import get_language
 from ..types import Progress
 from .torch import quiet_transformers
-from .writers import Checkpoint, find_checkpoint, list_writers, load_model, load_tokenizer
+from .writers import Checkpoint, find_checkpoint, find_folder, list_writers, load_model, load_tokenizer
 
 BEAMS: Final = 4
 _BATCH_TOKENS: Final = 1024  # source tokens in one batch, padding included
@@ -56,6 +57,19 @@ def default_translator(source: str, target: str) -> str:
             if pair in row.pairs:
                 return row.name
     raise unsupported("No model", source, target)
+
+
+def find_translator(source: str, target: str) -> str | None:
+    """The name of a translator for a pair that is on this machine and can run here; one that may be used for any
+    purpose. None when there is none. Asks no network."""
+    if find_spec("torch") is None or find_spec("transformers") is None:
+        return None
+    rows = [row for row in list_writers() if row.kind == "translator" and row.commercial]
+    for pair in (f"{source}-{target}", "*-*"):
+        for row in rows:
+            if pair in row.pairs and find_folder(row) is not None:
+                return row.name
+    return None
 
 
 def unsupported(name: str, source: str, target: str) -> InvalidQueryError:

@@ -143,12 +143,23 @@ def _read_config(folder: Path) -> dict[str, Any]:
 
 def _fetch(repo: str, revision: str, patterns: Sequence[str], progress: Progress | None) -> Path:
     """The folder of a repository: as it is on this machine when it is whole, else fetched, its weights last."""
-    for weights in (*_SAFE, *_PICKLED):
-        folder = hub.cached(repo, revision=revision, files=["config.json", weights])
-        if folder is not None:
-            return folder
+    folder = _cached(repo, revision)
+    if folder is not None:
+        return folder
     names = hub.list_files(repo, revision=revision)
     return hub.fetch(repo, revision=revision, files=choose_files(names, patterns), progress=progress)
+
+
+def find_folder(row: WriterInfo) -> Path | None:
+    """Where a model lies on this machine; None when it is not here. Asks no network."""
+    return _cached(row.repo, row.revision)
+
+
+def _cached(repo: str, revision: str) -> Path | None:
+    found = (
+        hub.cached(repo, revision=revision, files=["config.json", weights]) for weights in (*_SAFE, *_PICKLED)
+    )
+    return next((folder for folder in found if folder is not None), None)
 
 
 def choose_files(names: Sequence[str], patterns: Sequence[str]) -> list[str]:

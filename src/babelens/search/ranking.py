@@ -21,12 +21,16 @@ _SEEING: Final = 0.5
 
 @dataclass(frozen=True, slots=True)
 class Ranking:
-    """Items best first, each once. ``judge`` gives the probability that a place in it is a match."""
+    """Items best first, each once. ``judge`` gives the probability that a place in it is a match.
+
+    One that is no reason has a vote among the others, and nothing is said of it.
+    """
 
     name: RankingName
     places: list[Place]
     trust: float
     judge: Judge
+    is_reason: bool = True
 
     def confidences(self, places: Sequence[Place]) -> list[float | None]:
         """The probability that each place is a match, less where the ranking hardly knows the collection."""

@@ -1,7 +1,8 @@
-"""From a query to hits: up to three rankings of the items, fused by rank, with the confidence of the best one.
+"""From a query to hits: up to four rankings of the items, fused by rank, with the confidence of the best one.
 
     image    the pictures' vectors, nearest to the query's; pictures, pages and figures each in a ranking of their own
     caption  the texts' vectors, nearest to the query's words; an item stands where its best text stands
+    passage  the vectors of what documents say, by the encoder of passages if there is one
     words    BM25 over texts and file names
 
 Cosines of pictures and of texts are never sorted into one list: texts are nearer to texts than pictures are, whatever
@@ -11,7 +12,6 @@ clearly its best hit stands out for this query.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final, Literal
@@ -30,7 +30,6 @@ from ..types import (
     Comparison,
     Filter,
     Hit,
-    Modality,
     Progress,
     Query,
     Reason,
@@ -39,7 +38,9 @@ from ..types import (
     Text,
 )
 from ..vectors import Floats, Ids, normalize
+from .clock import Clock
 from .correction import PictureCorrection, candidates
+from .documents import DocumentSearch
 from .judging import Judging, Place, pair_of
 from .kinds import PictureKind, PictureKinds
 from .ranking import BLIND, Ranking, RankingName
@@ -62,7 +63,7 @@ class Searcher:
     """Answers queries over one catalog with one encoder. Safe to use from several threads.
 
     ``load`` gives the encoder when a query needs one; vectors, items and words do without. ``router`` knows the
-    languages whose queries reach the pictures through another text tower.
+    languages whose queries reach the pictures through another text tower, ``documents`` what documents say.
     """
 
     def __init__(
@@ -74,6 +75,7 @@ class Searcher:
         *,
         metric: Metric = "ip",
         router: Router | None = None,
+        documents: DocumentSearch | None = None,
     ) -> None:
         self._catalog = catalog
         self.encoder_number = encoder_number
@@ -86,11 +88,14 @@ class Searcher:
         self._trust = Trust(catalog, encoder_number, self.images, self.texts)
         self._correction = PictureCorrection(catalog, encoder_number)
         self._kinds = PictureKinds(catalog, encoder_number, load)
+        self.documents = documents
         self._told: set[str] = set()
 
     @property
-    def indexes(self) -> dict[Modality, FreshIndex]:
-        return {"image": self.images, "text": self.texts}
+    def indexes(self) -> dict[str, FreshIndex]:
+        """``image``, ``text``, and ``passage`` where passages have vectors."""
+        passages = self.documents.passages.index() if self.documents is not None else None
+        return {"image": self.images, "text": self.texts} | ({"passage": passages} if passages else {})
 
     def maintain(self, *, always: bool = False, progress: Progress | None = None) -> None:
         """Builds index files anew where that is due, or ``always``; tuned with texts, since that is what people search
@@ -98,6 +103,8 @@ class Searcher:
         queries = self.texts.background() if len(self.texts) else None
         for index in (self.images, self.texts):
             index.maintain(queries, always=always, progress=progress)
+        if self.documents is not None:
+            self.documents.passages.maintain(always=always, progress=progress)
 
     # -- search --------------------------------------------------------------------------------------------
 
@@ -108,7 +115,7 @@ class Searcher:
 
         Shape: vector (dim,). Raises :class:`InvalidQueryError` and what the encoder raises.
         """
-        clock = _Clock()
+        clock = Clock()
         notes: list[str] = []
         where = _filter_of(query)
         words = words_of(query) if query.mode in ("text", "hybrid") else ""
@@ -121,7 +128,10 @@ class Searcher:
         if meaning is None and not words and target is not None:
             result = self._nearest(query, target, routed, where, depth, without, clock)
         else:
-            rankings = self._rankings(query, target, meaning, routed, words, where, max(_DEPTH, 2 * depth))
+            deep = max(_DEPTH, 2 * depth)
+            rankings = self._rankings(query, target, meaning, routed, words, where, deep)
+            if self.documents is not None:
+                rankings += self.documents.rankings(query, rankings, where, deep, notes, self._words_ranking)
             clock.lap("find")
             result = self._fused(query, target, rankings, without, clock)
         return replace(result, notes=(*notes, *self._remarks(result, routed)), timings=clock.laps())
@@ -134,7 +144,7 @@ class Searcher:
         where: Filter | None,
         k: int,
         without: str | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> SearchResult:
         """One ranking of pictures, the short way: one index search, one database query."""
         index = self.images.current()
@@ -190,7 +200,7 @@ class Searcher:
         target: Floats | None,
         rankings: list[Ranking],
         without: str | None,
-        clock: _Clock,
+        clock: Clock,
     ) -> SearchResult:
         ids = [[place.item_id for place in ranking.places] for ranking in rankings]
         weights = [ranking.weight for ranking in rankings]
@@ -205,16 +215,12 @@ class Searcher:
             places.setdefault(ranking.name, {}).update(ranks)
         clock.lap("fuse")
         items = self._catalog.get_items(chosen)
-        rows = {
-            places[name][item_id][1].text_row
-            for name in places
-            for item_id in chosen
-            if item_id in places[name]
-        }
+        wanted = set(chosen)
+        rows = {place.text_row for ranking in rankings for place in ranking.places if place.item_id in wanted}
         texts = self._catalog.texts_by_row([row for row in rows if row is not None])
         cosines = self._cosines(target, chosen, places)
         why: dict[str, list[Reason]] = {item_id: [] for item_id in chosen if item_id in items}
-        for ranking in rankings:
+        for ranking in (one for one in rankings if one.is_reason):
             own = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
             shown = [own[item_id] for item_id in why if item_id in own]
             judged = ranking.confidences([place for _, place in shown])
@@ -468,22 +474,6 @@ class Searcher:
             return self._trust.image < BLIND
         photographs = [item.metadata.get("format") in _PHOTO_FORMATS for item in pictures]
         return 2 * sum(photographs) > len(photographs)
-
-
-class _Clock:
-    """Milliseconds by step."""
-
-    def __init__(self) -> None:
-        self._start = self._last = time.perf_counter()
-        self._laps: dict[str, float] = {}
-
-    def lap(self, step: str) -> None:
-        now = time.perf_counter()
-        self._laps[step] = round(1000 * (now - self._last), 4)
-        self._last = now
-
-    def laps(self) -> dict[str, float]:
-        return {**self._laps, "total": round(1000 * (time.perf_counter() - self._start), 4)}
 
 
 def _combined(terms: Sequence[Term], vectors: Mapping[int, Floats]) -> Floats:

@@ -51,13 +51,24 @@ class IndexState:
 
 
 class FreshIndex:
-    """The index of one encoder and modality. Safe to use from several threads."""
+    """The index of one encoder and modality. Safe to use from several threads.
+
+    ``name`` is that of its file, the modality's unless several encoders have vectors of it.
+    """
 
     def __init__(
-        self, catalog: Catalog, encoder: int, dim: int, modality: Modality, *, metric: Metric = "ip"
+        self,
+        catalog: Catalog,
+        encoder: int,
+        dim: int,
+        modality: Modality,
+        *,
+        metric: Metric = "ip",
+        name: str | None = None,
     ) -> None:
         self._catalog = catalog
         self._encoder = encoder
+        self._name = name or modality
         self._dim = dim
         self._modality: Modality = modality
         self._metric: Metric = metric
@@ -69,6 +80,15 @@ class FreshIndex:
         self._sample: tuple[int, Watermark, Floats] | None = None
         self._foreign = False  # the stored index is of the encoder before
         self.damage: str | None = None
+
+    @property
+    def encoder(self) -> int:
+        """The encoder's number."""
+        return self._encoder
+
+    @property
+    def modality(self) -> Modality:
+        return self._modality
 
     @property
     def dim(self) -> int:
@@ -133,7 +153,7 @@ class FreshIndex:
     def _open(self) -> None:
         """Maps the stored index, if there is one that can be used."""
         try:
-            loaded = files.load(self._catalog.folder, self._modality)
+            loaded = files.load(self._catalog.folder, self._name)
         except CorruptIndexError as error:
             self.damage = error.message
             return
@@ -193,7 +213,7 @@ class FreshIndex:
         if not isinstance(index, LiveIndex) or due(index.base, len(index.tail)) == "nothing":
             return
         try:
-            loaded = files.load(self._catalog.folder, self._modality)
+            loaded = files.load(self._catalog.folder, self._name)
         except CorruptIndexError:
             return  # ours is mapped already, and sound
         if loaded is None or loaded.facts.get("encoder") != self._encoder or loaded.covers == self._base:
@@ -223,7 +243,7 @@ class FreshIndex:
         n = len(index)
         if n <= FILE_LIMIT:
             if self._base is not None or self.damage is not None or self._foreign:
-                files.drop(self._catalog.folder, self._modality)
+                files.drop(self._catalog.folder, self._name)
                 self._reset()
             return False
         tuned = read_tuned(self._catalog, self._encoder, self._modality)
@@ -240,7 +260,7 @@ class FreshIndex:
 
     def _extend(self, progress: Progress | None) -> None:
         """Adds the tail to a copy of the base, opened from its file."""
-        loaded = files.load(self._catalog.folder, self._modality)
+        loaded = files.load(self._catalog.folder, self._name)
         if loaded is None or loaded.covers != self._base:
             return  # another process was quicker
         mark, ids, vectors, removed = self._news(_watermark(loaded.covers))
@@ -273,7 +293,7 @@ class FreshIndex:
 
     def _store(self, index: Any, mark: Watermark, facts: Mapping[str, Any]) -> None:
         covers = files.Covers(mark.vectors, mark.removals)
-        files.write(self._catalog.folder, self._modality, index, covers, facts=facts)
+        files.write(self._catalog.folder, self._name, index, covers, facts=facts)
         self._reset()
 
     def _reset(self) -> None:

@@ -83,7 +83,7 @@ def of_error(error: errors.BabelensError, *, show_paths: bool, request_id: str |
     status, name = next(
         ((status, name) for kind, status, name in _STATUS if isinstance(error, kind)), (500, "internal")
     )
-    detail, hint = (error.message, error.hint) if show_paths else _without_paths(error)
+    detail, hint = told(error, show_paths=show_paths)
     headers = {"Retry-After": "1"} if status in (409, 503) else {}
     if isinstance(error, OverloadedError):
         headers["Retry-After"] = str(error.retry_after)
@@ -92,10 +92,11 @@ def of_error(error: errors.BabelensError, *, show_paths: bool, request_id: str |
     return problem(status, name, detail, hint=hint, request_id=request_id, headers=headers)
 
 
-def _without_paths(error: errors.BabelensError) -> tuple[str, str | None]:
-    """What may be told to a stranger: messages about the query are; those about files and folders are not."""
-    told = (errors.InvalidQueryError, errors.ServiceError, errors.MissingExtraError)
-    if isinstance(error, (*told, ServedNameError)):
+def told(error: errors.BabelensError, *, show_paths: bool) -> tuple[str, str | None]:
+    """What a stranger is told, and the hint: messages about the query; not those about files and folders, unless
+    ``show_paths``."""
+    harmless = (errors.InvalidQueryError, errors.ServiceError, errors.MissingExtraError, ServedNameError)
+    if show_paths or isinstance(error, harmless):
         return error.message, error.hint
     for kind, words in _UNTOLD:
         if isinstance(error, kind):

@@ -16,7 +16,8 @@ from numpy.typing import NDArray
 from ..errors import CollectionError
 from ..types import EncoderFingerprint, Filter, Item, Kind, Modality, Origin, Progress, Text
 from ..vectors import Floats, Ids
-from . import corrections, coverage, embeddings, fulltext, items, texts, verify, wordsearch
+from . import corrections, embeddings, fulltext, items, texts, verify, wordsearch
+from .beside import Beside
 from .database import CATALOG_NAME, Database, os_errors
 from .embeddings import Precision
 from .lock import WriterLock
@@ -26,7 +27,7 @@ from .where import compile_filter
 _PAGE: Final = 1000  # items read at a time: short reads let the write-ahead log be cleared
 
 
-class Catalog:
+class Catalog(Beside):
     """One collection's SQLite file. Any thread and any process may read; one process at a time writes.
 
     Every method that writes is atomic by itself, takes the writer's lock, and raises
@@ -262,6 +263,16 @@ class Catalog:
         with self._database.reading() as connection:
             return texts.caption_languages(connection)
 
+    def document_languages(self) -> dict[str, int]:
+        """How many texts of status ``ok`` documents have in each language, the most first. It reads all of them."""
+        with self._database.reading() as connection:
+            return texts.document_languages(connection)
+
+    def text_state(self) -> tuple[int, int]:
+        """Differs when texts were written, or items with vectors removed; cheap enough to ask before every search."""
+        with self._database.reading() as connection:
+            return embeddings.last(connection, "texts"), embeddings.last(connection, "removals")
+
     def search_words(
         self, query: str, *, k: int, languages: Sequence[str] | None = None, where: Filter | None = None
     ) -> list[WordHit]:
@@ -398,41 +409,6 @@ class Catalog:
         """Shape: n numbers -> (n, dim) float32, in their order. Raises ``KeyError`` for one that was removed."""
         with self._database.reading() as connection:
             return embeddings.by_seq(connection, seqs)
-
-    # -- encoders beside each other ------------------------------------------------------------------------
-
-    def items_without(
-        self, encoder: int, after: int, *, limit: int, drawn: bool = False
-    ) -> list[tuple[int, Item]]:
-        """The next items after row ``after``, by row, whose picture has no vector of an encoder: files of their own, or
-        pages and figures, which are ``drawn`` from documents."""
-        with self._database.reading() as connection:
-            return coverage.items_without(connection, encoder, after, limit=limit, drawn=drawn)
-
-    def texts_without(self, encoder: int, after: int, *, limit: int) -> list[tuple[int, str]]:
-        """The next texts of status ``ok`` after row ``after``, as row and body, that have no vector of an encoder."""
-        with self._database.reading() as connection:
-            return coverage.texts_without(connection, encoder, after, limit=limit)
-
-    def count_without(self, encoder: int) -> tuple[int, int]:
-        """How many pictures and how many texts have no vector of an encoder."""
-        with self._database.reading() as connection:
-            return coverage.count_without(connection, encoder)
-
-    def count_lost(self, old: int, new: int) -> int:
-        """How many pictures have a vector of the encoder ``old`` and none of ``new``."""
-        with self._database.reading() as connection:
-            return coverage.count_lost(connection, old, new)
-
-    def drop_vectors(self, encoder: int, *, limit: int) -> int:
-        """Removes up to ``limit`` vectors of an encoder that is no longer searched with. Returns how many."""
-        with self.writing(), self._database.transaction() as connection:
-            return coverage.drop_vectors(connection, encoder, limit=limit)
-
-    def forget_encoder(self, encoder: int) -> None:
-        """Takes an encoder without vectors from the list. Its number is never given out again."""
-        with self.writing(), self._database.transaction() as connection:
-            coverage.forget_encoder(connection, encoder)
 
     # -- corrections of hubness ----------------------------------------------------------------------------
 

@@ -21,6 +21,11 @@ _NO_TEXT: Final = """
     FROM texts WHERE status = 'ok' AND origin NOT IN ('document', 'ocr') AND n > ? AND NOT EXISTS (
         SELECT 1 FROM vectors WHERE text = texts.n AND encoder = ?)
 """
+# That is for the encoder of passages.
+_NO_PASSAGE: Final = """
+    FROM texts WHERE status = 'ok' AND origin IN ('document', 'ocr') AND n > ? AND NOT EXISTS (
+        SELECT 1 FROM vectors WHERE text = texts.n AND encoder = ?)
+"""
 
 
 def items_without(
@@ -33,11 +38,10 @@ def items_without(
 
 
 def texts_without(
-    connection: sqlite3.Connection, encoder: int, after: int, *, limit: int
+    connection: sqlite3.Connection, encoder: int, after: int, *, limit: int, passages: bool = False
 ) -> list[tuple[int, str]]:
-    return connection.execute(
-        f"SELECT n, body {_NO_TEXT} ORDER BY n LIMIT ?", (after, encoder, limit)
-    ).fetchall()
+    sql = f"SELECT n, body {_NO_PASSAGE if passages else _NO_TEXT} ORDER BY n LIMIT ?"
+    return connection.execute(sql, (after, encoder, limit)).fetchall()
 
 
 def count_without(connection: sqlite3.Connection, encoder: int) -> tuple[int, int]:
@@ -46,6 +50,10 @@ def count_without(connection: sqlite3.Connection, encoder: int) -> tuple[int, in
         for sql in (_NO_PICTURE, _NO_TEXT)
     )
     return pictures, texts
+
+
+def count_passages_without(connection: sqlite3.Connection, encoder: int) -> int:
+    return int(connection.execute(f"SELECT count(*) {_NO_PASSAGE}", (0, encoder)).fetchone()[0])
 
 
 def count_lost(connection: sqlite3.Connection, old: int, new: int) -> int:

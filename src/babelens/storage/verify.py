@@ -43,7 +43,7 @@ _IMPOSSIBLE: Final = {
     "items whose metadata is not a JSON object": "SELECT id FROM items WHERE NOT json_valid(metadata)",
     "files that were read but belong to no item": """
         SELECT path FROM files WHERE status = 'ok' AND item_id IS NULL AND NOT (
-            reason LIKE 'document%' AND EXISTS (SELECT 1 FROM items WHERE items.path = files.path))""",
+            coalesce(reason, '') LIKE 'document%' AND EXISTS (SELECT 1 FROM items WHERE items.path = files.path))""",
     "files whose item is made from another path": """
         SELECT files.path FROM files JOIN items ON items.id = files.item_id
         WHERE items.path <> files.path AND files.reason IS NOT 'captions'""",  # captions beside a picture name its item

@@ -40,7 +40,7 @@ def test_every_option_of_every_command_is_documented(name: str) -> None:
         option
         for parameter in COMMANDS[name].params
         if isinstance(parameter, click.Option)
-        for option in parameter.opts
+        for option in (*parameter.opts, *parameter.secondary_opts)
     }
     assert documented == declared
 

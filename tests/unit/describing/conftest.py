@@ -1,8 +1,9 @@
-"""A captioner and a translator that need no weights, and a collection to try them on."""
+"""A captioner, a translator and an OCR engine that need no weights, and a collection to try them on."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +11,7 @@ import pytest
 from PIL import Image
 
 from babelens import Collection
+from babelens.models.protocols import OcrLine
 from tests.conftest import COLOURS, TRANSLATIONS, FakeEncoder
 
 
@@ -78,6 +80,39 @@ class FakeTranslator:
         }
         found = next((known[word] for word in text.casefold().split() if word in known), None)
         return f"{found} {found} {found}" if found else ""
+
+
+class FakeReader:
+    """Reads the lines that ``signs`` gives for the colour in the middle of a picture, and those of ``doubtful`` with
+    little confidence; ``limit`` pictures, then Ctrl-C."""
+
+    def __init__(
+        self,
+        signs: Mapping[str, Sequence[str]],
+        *,
+        name: str = "fake",
+        doubtful: Mapping[str, Sequence[str]] | None = None,
+        limit: int | None = None,
+    ) -> None:
+        self.name = name
+        self.signs = signs
+        self.doubtful = doubtful or {}
+        self.limit = limit
+        self.read_pictures = 0
+        self.languages: tuple[str, ...] = ()
+        self._lock = threading.Lock()
+
+    def read(self, image: Image.Image, languages: Sequence[str] = ()) -> list[OcrLine]:
+        with self._lock:
+            if self.limit is not None and self.read_pictures == self.limit:
+                raise KeyboardInterrupt
+            self.read_pictures += 1
+            self.languages = tuple(languages)
+        middle = np.array(image.getpixel((image.width // 2, image.height // 2)))
+        name = min(COLOURS, key=lambda name: float(np.abs(middle - COLOURS[name]).sum()))
+        lines = [(line, 0.95) for line in self.signs.get(name, ())]
+        lines += [(line, 0.4) for line in self.doubtful.get(name, ())]
+        return [OcrLine(line, (0, 0, 4, 4), confidence) for line, confidence in lines]
 
 
 @pytest.fixture(autouse=True)

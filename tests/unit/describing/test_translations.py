@@ -241,6 +241,7 @@ def test_a_catalog_of_the_first_version_is_brought_up_to_date(tmp_path: Path, pi
     with Collection.open(tmp_path / "old", model=FakeEncoder()) as collection:
         collection.add(write_captions(pictures, {"red": {"en": ["red"]}}))
     with sqlite3.connect(tmp_path / "old" / "catalog.db") as connection:
+        connection.execute("DROP INDEX items_of_documents")
         connection.execute("DROP TABLE corrections")
         connection.execute("DROP INDEX texts_by_source")
         connection.execute("ALTER TABLE texts DROP COLUMN source")

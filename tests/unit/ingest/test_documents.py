@@ -103,6 +103,19 @@ def test_a_manual_becomes_pages_figures_and_passages(archive: Archive, manual: P
     assert {item.metadata["document"] for item in archive.catalog.items()} == {"The pump"}
 
 
+def test_numbers_in_a_drawing_are_no_passage(archive: Archive, tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = pdf.page().text(72, 80, "Parts", 18, "bold").drawing(100, 150, 300, 200)
+    for number in range(1, 5):
+        page.text(80 + 70 * number, 200, str(number))
+    page.text(100, 380, "Figure 1: The parts")
+    report = archive.add(pdf.save(tmp_path / "parts.pdf"))
+    assert all(any(map(str.isalpha, body(archive, item))) for item in of_kind(archive, "passage"))
+    assert report.passages == len(of_kind(archive, "passage"))
+    (figure,) = of_kind(archive, "figure")
+    assert archive.catalog.get_items(figure.metadata["passages"]).keys() == set(figure.metadata["passages"])
+
+
 def test_what_can_be_seen_gets_a_vector_and_no_text_of_a_document_does(
     archive: Archive, manual: Path
 ) -> None:
@@ -153,7 +166,9 @@ def test_a_bad_document_is_a_skip_and_stops_nothing(archive: Archive, manual: Pa
     manual.with_name("b.md").write_text("")
     report = archive.add(manual.parent)
     assert changed(report) == {"added": 1}
-    assert {Path(skip.path).name for skip in report.skipped} == {"a.pdf", "b.md"}
+    reasons = {Path(skip.path).name: skip.reason for skip in report.skipped}
+    assert reasons.keys() == {"a.pdf", "b.md"}
+    assert reasons["b.md"] == "empty file"
     again = archive.add(manual.parent)
     assert changed(again) == {"unchanged": 1}
     assert set(again.skipped) == set(report.skipped), "still in the report"

@@ -5,7 +5,7 @@ import random
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from babelens.errors import InvalidQueryError
@@ -45,9 +45,9 @@ def all_pages(search: Shaky, size: int) -> list[Page]:
 
 
 @given(n=st.integers(0, 1300), size=st.integers(1, 200))
+@settings(max_examples=25)
 def test_every_item_once(n: int, size: int) -> None:
-    if n / size > 120:
-        size = n // 100
+    size = max(size, n // 30)
     pages = all_pages(Shaky(n), size)
     ids = [hit.item.id for one in pages for hit in one.hits]
     assert sorted(ids, key=int) == [str(number) for number in range(n)]

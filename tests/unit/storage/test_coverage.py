@@ -72,3 +72,28 @@ def test_dropped_vectors_leave_one_entry_a_batch_in_the_log_and_no_gap(catalog: 
     assert list(catalog.encoders().values()) == [OTHER]
     assert catalog.encoder_id(ENCODER) > other
     assert catalog.verify() == []
+
+
+def test_passages_are_for_an_encoder_of_their_own(catalog: Catalog) -> None:
+    fill(catalog, IDS)
+    catalog.put_items([replace(make_item("p"), kind="passage")])
+    rows = catalog.put_texts(
+        [
+            text("a", "a caption"),
+            replace(text("a", "printed"), origin="ocr"),
+            replace(text("p", "une phrase", "fr"), origin="document"),
+            replace(text("p", "####"), origin="document", status="failed"),
+        ]
+    )
+    other = catalog.encoder_id(OTHER)
+    assert catalog.count_passages_without(other) == 2
+    assert catalog.count_without(other)[1] == 1
+    catalog.put_vectors(other, "text", [rows[1]], unit_rows(1))
+    assert catalog.texts_without(other, 0, limit=9, passages=True) == [(rows[2], "une phrase")]
+    assert catalog.texts_without(other, 0, limit=9) == [(rows[0], "a caption")]
+    assert catalog.texts_without(other, rows[2], limit=9, passages=True) == []
+    assert catalog.count_passages_without(other) == 1
+    assert catalog.document_languages() == {"fr": 1}
+    before = catalog.text_state()
+    catalog.put_texts([replace(text("p", "noch eine", "de"), origin="document")])
+    assert catalog.text_state() != before

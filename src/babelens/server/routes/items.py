@@ -8,11 +8,10 @@ from fastapi import APIRouter, Query, Request
 from starlette.responses import Response
 
 from .. import schemas
-from ..paging import page_of
 from ..rendering import caption_of
 from ..service import THUMBNAIL_SIDE
-from .dependencies import HandleDep, ItemIdPath, RendererDep, Versioned, check_tag
-from .search import rendered
+from .dependencies import HandleDep, ItemIdPath, RendererDep, SettingsDep, Versioned, check_tag
+from .search import page_out
 
 router = APIRouter(tags=["items"])
 
@@ -58,19 +57,19 @@ async def thumbnail(request: Request, item_id: ItemIdPath, handle: HandleDep) ->
 async def similar(
     item_id: ItemIdPath,
     handle: HandleDep,
-    renderer: RendererDep,
+    settings: SettingsDep,
     k: Annotated[int, Query(ge=1, le=schemas.MAX_PAGE)] = 10,
     filter: Filter = None,
     cursor: Annotated[str | None, Query(max_length=400)] = None,
 ) -> schemas.SearchOut:
-    page = await page_of(
+    return await page_out(
+        handle,
+        settings,
         lambda depth: handle.similar(item_id, k=depth, where=filter),
-        size=k,
         query={"similar": item_id, "filter": filter},
-        version=await handle.version(),
+        size=k,
         cursor=cursor,
     )
-    return await rendered(page, handle, renderer, None)
 
 
 @router.get("/items/{item_id}/captions", summary="Captions that fit a picture", dependencies=[Versioned])

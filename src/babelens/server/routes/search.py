@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from typing import Any
 
 from fastapi import APIRouter
 
-from ...types import Term
+from ...types import SearchResult, Term
 from .. import schemas
-from ..paging import Page, page_of
+from ..paging import page_of
 from ..rendering import Renderer, rounded
 from ..service import Handle
+from ..settings import Settings
 from .dependencies import ServiceDep, SettingsDep, opened
 
 router = APIRouter(tags=["search"])
@@ -19,15 +21,15 @@ router = APIRouter(tags=["search"])
 @router.post("/search", summary="Search by words, by the picture of an item, or by both")
 async def search(body: schemas.SearchIn, service: ServiceDep, settings: SettingsDep) -> schemas.SearchOut:
     handle = opened(service, body.collection)
-    query = _arguments(body)
-    page = await page_of(
-        lambda k: handle.search(body.query, **query, k=k),
-        size=body.k,
+    return await page_out(
+        handle,
+        settings,
+        lambda k: handle.search(body.query, **_arguments(body), k=k),
         query=body.model_dump(exclude={"cursor", "k"}),
-        version=await handle.version(),
+        size=body.k,
         cursor=body.cursor,
+        language=body.language,
     )
-    return await rendered(page, handle, Renderer(settings, handle.name), body.language)
 
 
 def _arguments(body: schemas.SearchIn) -> dict[str, Any]:
@@ -48,9 +50,21 @@ def _term(value: str | schemas.TermIn) -> Term:
     return Term(text=value.text, item_id=value.image_id, weight=value.weight)
 
 
-async def rendered(page: Page, handle: Handle, renderer: Renderer, language: str | None) -> schemas.SearchOut:
-    """A page of hits, with a text for each."""
+async def page_out(
+    handle: Handle,
+    settings: Settings,
+    search: Callable[[int], Awaitable[SearchResult]],
+    *,
+    query: dict[str, Any],
+    size: int,
+    cursor: str | None = None,
+    language: str | None = None,
+) -> schemas.SearchOut:
+    """A page of what ``search(k)`` finds, with a text for each hit; ``query`` is what its cursor belongs to."""
+    version = await handle.version()
+    page = await page_of(search, size=size, query=query, version=version, cursor=cursor)
     texts = await handle.texts_of([hit.item.id for hit in page.hits])
+    renderer = Renderer(settings, handle.name)
     return schemas.SearchOut(
         collection=handle.name,
         hits=renderer.hits(page.hits, texts, first=page.first, language=language),

@@ -9,10 +9,8 @@ from fastapi import APIRouter, File, Form, UploadFile
 
 from ...types import Kind
 from .. import schemas
-from ..paging import page_of
-from ..rendering import Renderer
 from .dependencies import ServiceDep, SettingsDep, opened
-from .search import rendered
+from .search import page_out
 
 router = APIRouter(tags=["search"])
 
@@ -40,11 +38,12 @@ async def search_image(
     data = await file.read()
     image = await service.decode(data)
     asked = {"language": language, "where": filter, "kinds": kinds or None}
-    page = await page_of(
+    return await page_out(
+        handle,
+        settings,
         lambda depth: handle.search(query, image=image, k=depth, **asked),
-        size=k,
         query={**asked, "query": query, "picture": hashlib.sha256(data).hexdigest()},
-        version=await handle.version(),
+        size=k,
         cursor=cursor,
+        language=language,
     )
-    return await rendered(page, handle, Renderer(settings, handle.name), language)

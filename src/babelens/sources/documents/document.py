@@ -49,6 +49,8 @@ def read_document(
         files = page_files(name)
         return _read_scans(name, files, _sha256(files), reader, progress)
     digest = _sha256([name])
+    if not os.path.getsize(name):
+        raise UnreadableFileError(name, "empty file")
     if is_pdf(name):
         return _read_pdf(name, digest, reader, timeout, memory_mb, progress)
     if is_picture_file(name):

@@ -7,7 +7,7 @@ underline or shade text are none.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import Any, Final, Literal
 
@@ -24,14 +24,16 @@ _SLIVER: Final = 14.0
 _RULE: Final = 5.0
 _WHOLE_PAGE: Final = 0.8
 _MANY_WORDS: Final = 0.42
-_NEAR_LABEL: Final = 14.0
-_LABEL_LENGTH: Final = 40
 _CAPTION: Final = 90.0
 _BOXES: Final = 3
 _MOST_BOXES: Final = 300
 _HELD: Final = 0.6
 _PROSE_LENGTH: Final = 25
 _PROSE: Final = 0.18
+_LITTLE_PROSE: Final = 0.06
+_SYMBOL: Final = 0.12
+_NOTE: Final = 0.5
+_SPACE: Final = 1.0  # of the size, between the pieces of a line
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +54,9 @@ def find_regions(
     """The regions of a page of ``size`` pixels. ``tables`` are where words stand in rows and columns."""
     page = Rect(0.0, 0.0, *size)
     kept = [mark for mark in marks if mark.rect.inside(page) > 0 or mark.is_rule]
-    kept = [
-        mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_page_rule(mark, page)
-    ]
-    prose = [segment.rect for segment in segments if len(segment.text) >= _PROSE_LENGTH]
-    kept = [mark for mark in kept if mark.kind == "picture" or not _frames_prose(mark.rect, prose)]
+    kept = [mark for mark in kept if mark.rect.area < _WHOLE_PAGE * page.area and not _is_of_page(mark, page)]
+    prose = _lines_of_prose(segments)
+    kept = _without_notes(kept, prose)
     regions = []
     for group in _cluster(kept, size):
         drawn = [mark for mark in group if mark.kind != "straight"]
@@ -66,15 +66,14 @@ def find_regions(
             region = _judge(part, segments, tables, page)
             if region is not None:
                 regions.append(region)
-    return _merge(regions)
+    boxes = [mark.rect for mark in marks if mark.kind == "straight" and not mark.is_rule]
+    return merge([_with_notes(region, boxes) for region in merge(regions)])
 
 
-def with_labels(
-    regions: Sequence[Region], segments: Sequence[Segment], size: tuple[float, float]
-) -> tuple[Region, ...]:
-    """Regions with the words that belong to them, from the top."""
-    grown = [Region(_with_labels(region.rect, segments).clipped(*size), region.vector) for region in regions]
-    return tuple(sorted(_merge(grown), key=lambda region: (region.rect.y0, region.rect.x0)))
+def _with_notes(region: Region, boxes: Sequence[Rect]) -> Region:
+    """A region with the boxes that lie mostly in it, notes in a drawing; one that holds it is a cell or a frame."""
+    notes = [box for box in boxes if box.inside(region.rect) > _NOTE and box.area < _NOTE * region.rect.area]
+    return replace(region, rect=union([region.rect, *notes]))
 
 
 def _apart(drawn: Sequence[Mark], size: tuple[float, float]) -> list[list[Mark]]:
@@ -89,9 +88,58 @@ def _apart(drawn: Sequence[Mark], size: tuple[float, float]) -> list[list[Mark]]
     return groups
 
 
-def _frames_prose(rect: Rect, prose: Sequence[Rect]) -> bool:
-    """Whether a mark is the frame or the ground of a warning or a note: what it holds are lines of text."""
-    return sum(line.shared(rect) for line in prose) > _PROSE * rect.area and _is_large_enough(rect)
+def _without_notes(marks: Sequence[Mark], prose: Sequence[Rect]) -> list[Mark]:
+    """Marks without the frames and grounds of warnings and notes, and without the symbols in them."""
+    symbols: set[int] = set()
+    frames: set[int] = set()
+    judged: dict[Rect, tuple[bool, list[int]]] = {}  # a frame is often drawn several times
+    for index, mark in enumerate(marks):
+        if mark.kind == "picture" or min(mark.rect.width, mark.rect.height) < _SMALLEST:
+            continue
+        if mark.rect not in judged:
+            judged[mark.rect] = _note(mark.rect, marks, prose)
+        is_note, inner = judged[mark.rect]
+        if is_note:
+            frames.add(index)
+            symbols.update(inner)
+    return [mark for index, mark in enumerate(marks) if index not in frames and index not in symbols]
+
+
+def _note(rect: Rect, marks: Sequence[Mark], prose: Sequence[Rect]) -> tuple[bool, list[int]]:
+    """Whether a mark frames lines of text, and the symbols beside them. It may be roomy if it holds hardly anything
+    else."""
+    share = sum(line.shared(rect) for line in prose) / rect.area
+    if share < _LITTLE_PROSE:
+        return False, []
+    inner = [
+        index
+        for index, mark in enumerate(marks)
+        if mark.rect.area < 0.9 * rect.area and mark.rect.shared(rect) > 0
+    ]
+    few = sum(marks[index].rect.shared(rect) for index in inner) < _SYMBOL * rect.area
+    return share > _PROSE or few, [i for i in inner if few and marks[i].rect.inside(rect) > 0.9]
+
+
+def _lines_of_prose(segments: Sequence[Segment]) -> list[Rect]:
+    """Long lines. Where the places of letters are not exact, as in Hindi, a line is in pieces."""
+    lines: list[list[Segment]] = []
+    for segment in sorted(segments, key=lambda segment: (round(segment.baseline), segment.rect.x0)):
+        last = lines[-1][-1] if lines else None
+        joined = (
+            last is not None
+            and abs(last.baseline - segment.baseline) <= 1
+            and abs(last.size - segment.size) <= 1
+            and segment.rect.x0 - last.rect.x1 < _SPACE * segment.size
+        )
+        if joined:
+            lines[-1].append(segment)
+        else:
+            lines.append([segment])
+    return [
+        union(part.rect for part in line)
+        for line in lines
+        if sum(len(part.text) for part in line) >= _PROSE_LENGTH
+    ]
 
 
 def _is_held_by_rules(group: Sequence[Mark], drawn: Sequence[Mark]) -> bool:
@@ -112,8 +160,13 @@ def _boxes_apart(group: Sequence[Mark]) -> int:
     )
 
 
-def _is_page_rule(mark: Mark, page: Rect) -> bool:
-    """A line across the page or down its side belongs to the page, not to a drawing."""
+def _is_of_page(mark: Mark, page: Rect) -> bool:
+    """A line across the page or down its side belongs to the page, not to a drawing; so does a band from edge to
+    edge."""
+    if mark.kind != "straight":
+        return False
+    if mark.rect.x0 <= 1 and mark.rect.x1 >= page.x1 - 1:
+        return True
     return mark.is_rule and (mark.rect.width > 0.7 * page.width or mark.rect.height > 0.7 * page.height)
 
 
@@ -178,7 +231,7 @@ def _is_large_enough(rect: Rect) -> bool:
     return short >= _SMALLEST and rect.area >= _SMALLEST_AREA and long / short < _SLIVER
 
 
-def _merge(regions: Sequence[Region]) -> list[Region]:
+def merge(regions: Sequence[Region]) -> list[Region]:
     """Regions that lie on each other as one, until none do."""
     merged = list(regions)
     changed = True
@@ -197,30 +250,6 @@ def _merge(regions: Sequence[Region]) -> list[Region]:
             if changed:
                 break
     return merged
-
-
-def _with_labels(rect: Rect, segments: Sequence[Segment]) -> Rect:
-    """A region with the words that stand partly inside it, and short ones at its edge."""
-    inside = [segment.rect for segment in segments if 0.3 < segment.rect.inside(rect) < 1.0]
-    wide = union([rect, *inside])
-    lines = [segment for segment in segments if segment.rect.inside(wide) < 0.3]
-    near = [
-        segment.rect
-        for segment in lines
-        if len(segment.text) < _LABEL_LENGTH / 2
-        and segment.rect.meets(wide.grown(_NEAR_LABEL))
-        and not _has_neighbour(segment, lines)
-    ]
-    return union([wide, *near])
-
-
-def _has_neighbour(segment: Segment, lines: Sequence[Segment]) -> bool:
-    """Whether a line stands in running text: a long one is right above or below it."""
-    around = segment.rect.grown(segment.size * 0.8)
-    return any(
-        other is not segment and len(other.text) >= _LABEL_LENGTH / 2 and other.rect.meets(around)
-        for other in lines
-    )
 
 
 class Ink:

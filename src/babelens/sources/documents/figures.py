@@ -15,7 +15,10 @@ if TYPE_CHECKING:
 
 _FARTHEST: Final = 130.0
 _BESIDE: Final = 60.0
+_SET_ASIDE: Final = 60.0
+_FAR_ASIDE: Final = 350.0
 _SAME_FIGURE: Final = 45.0
+_NEXT_STEP: Final = 120.0
 _LONGEST_CAPTION: Final = 400
 _LEGEND_LINES: Final = 3
 _LEGEND_GAP: Final = 14.0
@@ -26,12 +29,18 @@ _MOST_PASSAGES: Final = 12
 
 @dataclass(frozen=True, slots=True)
 class Caption:
-    """A block that says what a figure shows; ``certain`` when it cannot be a sentence that only mentions one."""
+    """A block that says what a figure shows; ``certain`` when it cannot be a sentence that only mentions one,
+    ``strong`` when it is set as running text is not."""
 
     label: str | None
     text: str
     rect: Rect
     certain: bool
+    strong: bool = False
+
+    @property
+    def firmness(self) -> tuple[bool, bool]:
+        return self.certain, self.strong
 
 
 def figures_of(page: PageLayout, sections: Sections, count: int) -> list[Figure]:
@@ -71,8 +80,8 @@ def figures_of(page: PageLayout, sections: Sections, count: int) -> list[Figure]
 def _completed(
     regions: list[Region], tied: dict[int, Caption], lines: Sequence[Rect]
 ) -> tuple[list[Region], dict[int, Caption]]:
-    """Regions where a figure of several steps side by side is one: a part without a caption joins its neighbour when
-    the neighbour's caption is centred under both."""
+    """Regions where a figure of several steps side by side is one: a part without a caption joins the neighbour that
+    has one when it is near, or when the caption is centred under both."""
     for index, caption in sorted(tied.items()):
         for other, part in enumerate(regions):
             region = regions[index]
@@ -86,7 +95,8 @@ def _completed(
                 continue
             middle = caption.rect.x0 + caption.rect.x1
             centred = abs(middle - both.x0 - both.x1) < 0.6 * abs(middle - region.rect.x0 - region.rect.x1)
-            if centred and not any(line.inside(both) > 0.5 for line in lines):
+            apart = max(part.rect.x0 - region.rect.x1, region.rect.x0 - part.rect.x1)
+            if (centred or apart < _NEXT_STEP) and not any(line.inside(both) > 0.5 for line in lines):
                 regions[index] = Region(both, region.vector and part.vector, region.look)
                 rest = [number for number in range(len(regions)) if number != other]
                 tied = {rest.index(number): found for number, found in tied.items()}
@@ -145,8 +155,13 @@ def _captions(page: PageLayout, sections: Sections) -> list[Caption]:
             text = sections.joined(lines)[:_LONGEST_CAPTION]
             certain = is_certain_caption(line.text)
             if certain or len(lines) <= 3:
-                found.append(Caption(label, text, union(line.rect for line in lines), certain))
-    return found
+                rect = union(line.rect for line in lines)
+                found.append(Caption(label, text, rect, certain, all(line.strong for line in lines)))
+    # A page has one caption of a number: what else begins with it, and is set less firmly, is a sentence.
+    firmest: dict[str | None, tuple[bool, bool]] = {}
+    for caption in found:
+        firmest[caption.label] = max(firmest.get(caption.label, (False, False)), caption.firmness)
+    return [caption for caption in found if caption.firmness == firmest[caption.label]]
 
 
 def _assign(regions: Sequence[Region], captions: Sequence[Caption]) -> dict[int, Caption]:
@@ -177,6 +192,9 @@ def _distance(region: Rect, caption: Rect) -> float | None:
         return gap + (0.0 if below else 15.0) if gap <= _FARTHEST else None
     if down > 0 and -across <= _BESIDE:
         return -across + 40.0
+    # One set to the margin, under or above a figure that is not.
+    if 0 <= -down <= _SET_ASIDE and -across <= _FAR_ASIDE:
+        return _FARTHEST - down + 0.2 * -across
     return None
 
 

@@ -24,6 +24,8 @@ _ONE_NUMBER: Final = re.compile(_NUMBER)
 _DASHES: Final = str.maketrans(dict.fromkeys("‐‑‒–—―−－", "-") | {"．": ".", "：": ":"})
 # Of a list of contents or figures, which names a page at the end of each line.
 LEADERS: Final = re.compile(r"\s*(?:(?:\.\s?){4,}|…{2,}|･{3,}|・{3,})\s*")
+# What a line of running text may begin with: "(Figure 3). Then …"
+_END_OF_SENTENCE: Final = re.compile(r"\s*\([^()]*\)\s*[.,;。、।]")
 _AFTER_CAPTION_NUMBER: Final = re.compile(r"[)\]]?\s*(?:[:.,;|–—-]|：|。|．|、|،|$)")
 
 
@@ -39,7 +41,7 @@ def find_labels(text: str) -> tuple[str, ...]:
 def caption_label(text: str) -> str | None:
     """The label that ``text`` begins with, as a caption does; ``None`` when it does not, or is a line of a list."""
     match = _opening(text)
-    if match is None or LEADERS.search(text):
+    if match is None or LEADERS.search(text) or _END_OF_SENTENCE.match(_plain(text)):
         return None
     numbers = _ONE_NUMBER.findall(match[1])
     return f"figure {numbers[0].lower()}"

@@ -10,7 +10,8 @@ from typing import Final
 
 from ...languages import script_of
 from .blocks import arrange
-from .drawings import Ink, Mark, divided, find_regions, with_labels
+from .callouts import with_callouts
+from .drawings import Ink, Mark, divided, find_regions
 from .glyphs import Glyph, segments_of
 from .labels import is_certain_caption
 from .layout import Block, PageLayout, Rect, Region, Segment
@@ -88,7 +89,8 @@ def _figures(
     seen = page.ink()
     ink = Ink(seen, seen.shape[1] / page.width, segments)
     captions = [segment.rect for segment in segments if is_certain_caption(segment.text)]
-    found = with_labels(divided(regions, captions, ink), segments, size)
+    rules = [mark.rect for mark in marks if mark.is_rule]
+    found = with_callouts(divided(regions, captions, ink), segments, rules, size)
     return tuple(replace(region, look=ink.look(region.rect)) for region in found)
 
 

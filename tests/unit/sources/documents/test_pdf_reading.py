@@ -191,6 +191,103 @@ def test_two_figures_side_by_side_have_a_caption_each(tmp_path: Path) -> None:
     assert [f.label for f in read(pdf, tmp_path).figures] == ["figure 1", "figure 2"]
 
 
+def boxed(document: Document) -> list[tuple[float, ...]]:
+    """The boxes of the figures in points, as they were placed."""
+    return [tuple(round(value * 72 / 150) for value in figure.box) for figure in document.figures]
+
+
+LEGEND = ["full", "half", "empty"]
+
+
+@pytest.mark.parametrize(
+    ("pitch", "caption"), [(13, 190), (30, 150), (30, 72)], ids=["centred", "loose", "aside"]
+)
+def test_a_legend_beside_a_drawing_belongs_to_it(tmp_path: Path, pitch: int, caption: int) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80).drawing(150, 300, 120, 90).lines(286, 320, LEGEND, leading=pitch)
+    page.text(caption, 410, "Fig. 6 The gauge", 10)
+    (figure,) = read(pdf, tmp_path).figures
+    assert figure.label == "figure 6"
+    assert figure.box[2] > 300 * 150 / 72
+
+
+@pytest.mark.parametrize(
+    "lines", [LEGEND, ["When it is full, the lamp is on.", *LEGEND]], ids=["short", "long"]
+)
+def test_text_beside_a_drawing_does_not_belong_to_it(tmp_path: Path, lines: list[str]) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80).drawing(150, 300, 120, 90).lines(286, 320, lines, leading=12)
+    page.text(172, 410, "Fig. 6 The gauge", 10)
+    (figure,) = read(pdf, tmp_path).figures
+    assert figure.box[2] < 280 * 150 / 72
+
+
+def test_steps_side_by_side_are_one_figure_wherever_their_caption_stands(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80).drawing(150, 300, 100, 90).drawing(290, 300, 100, 90)
+    page.text(72, 410, "Figure 5 Taking it out").text(72, 500, "Figure 6 shows the cup.")
+    (figure,) = read(pdf, tmp_path).figures
+    assert (figure.label, figure.caption) == ("figure 5", "Figure 5 Taking it out")
+    (box,) = boxed(read(pdf, tmp_path))
+    assert box == pytest.approx((150, 300, 390, 390), abs=3)
+
+
+def test_of_two_lines_with_a_number_the_one_set_apart_is_the_caption(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = (
+        body_text(pdf.page(), 80).text(72, 290, "Figure 5 is drawn from the left.").drawing(100, 300, 120, 90)
+    )
+    page.text(72, 415, "Figure 5 Taking it out", 10, "bold").text(310, 300, "(Figure 5). Then wait.")
+    (figure,) = read(pdf, tmp_path).figures
+    assert figure.caption == "Figure 5 Taking it out"
+
+
+def test_a_drawing_under_a_band_across_the_page_stands_alone(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = pdf.page().rect(0, 0, 595, 120, fill=True)
+    page.drawing(200, 124, 150, 100)
+    (box,) = boxed(read(pdf, tmp_path))
+    assert box == pytest.approx((200, 124, 350, 224), abs=3)
+
+
+def test_a_heading_near_a_picture_is_not_taken_into_it(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80).text(72, 290, "Overview", 14, "bold").image(130, 293, 200, 120)
+    body_text(page, 450)
+    assert boxed(read(pdf, tmp_path)) == [(130, 293, 330, 413)]
+
+
+def test_the_head_of_a_column_is_not_taken_into_a_picture_under_it(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80)
+    for y in (200, 216, 320):
+        page.line(72, y, 472, y)
+    for x in (72, 272, 472):
+        page.line(x, 200, x, 320)
+    page.text(150, 212, "Name").text(350, 212, "Picture").text(80, 240, "The base").image(320, 218, 100, 98)
+    (box,) = boxed(read(pdf, tmp_path))
+    assert box[1] >= 217
+
+
+def test_a_large_letter_and_a_dimension_belong_to_a_drawing(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80).drawing(150, 300, 160, 90)
+    page.text(138, 318, "A", 16, "bold").line(150, 396, 310, 396).text(215, 409, "5 m", 8)
+    ((x0, _, _, y1),) = boxed(read(pdf, tmp_path))
+    assert x0 <= 139
+    assert y1 >= 407
+
+
+def test_a_note_that_reaches_out_of_a_drawing_is_whole(tmp_path: Path) -> None:
+    pdf = Pdf()
+    page = body_text(pdf.page(), 80)
+    for step in range(8):  # down the left side and along the foot
+        page.circle(160, 300 + 24 * step, 14).circle(160 + 24 * step, 468, 14)
+    page.rect(230, 262, 80, 90).lines(234, 275, ["a: 1", "b: 2", "c: 3", "d: 4"])
+    ((_, y0, _, _),) = boxed(read(pdf, tmp_path))
+    assert y0 <= 263
+
+
 def test_arabic_is_read_in_logical_order(tmp_path: Path) -> None:
     words = "مضخة القهوة (الشكل ٢) جهد 230"
     letters = "".join(dict.fromkeys(words.replace(" ", "")))
