@@ -64,6 +64,7 @@ _NARROWEST: Final = 0.5
 _WIDEST: Final = 2.6
 _STEP: Final = 0.05
 _SHEET: Final = 1.5
+_SHEETS: Final = frozenset({"passage", "page"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Tile:
 
     @property
     def is_sheet(self) -> bool:
-        return self.item.kind in ("passage", "page")
+        return self.item.kind in _SHEETS
 
 
 def tile_of(
@@ -108,7 +109,7 @@ def tile_of(
     """``address`` is where the item is, ``more`` where what is like it; ``words`` are those to mark."""
     best = best_caption(texts, speech.tag)
     width, height = small_size(item)
-    shown = sheet_text(texts, hit) if item.kind in ("passage", "page") else None
+    shown = sheet_text(texts, hit) if item.kind in _SHEETS else None
     marked = None if shown is None else excerpt(_body(item, shown), words, language_of(shown), width=_EXCERPT)
     place = place_of(item, speech)
     return Tile(
@@ -118,7 +119,7 @@ def tile_of(
         thumbnail=thumbnail,
         width=width,
         height=height,
-        shape=shape_of(_SHEET if shown is not None or item.kind == "passage" else width / height),
+        shape=shape_of(_SHEET if item.kind in _SHEETS else width / height),
         alt=description_of(item, best, speech),
         alt_language=None if best is None else language_of(best),
         origin=None if best is None else speech.text(ORIGINS[best.origin]),
