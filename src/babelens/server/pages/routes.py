@@ -134,8 +134,12 @@ async def answer_page(
     handle = opened(request.app.state.service, query.collection)
     answer = await answers.whole(handle, query.words)
     items = await answers.cited(handle, answer)
-    parts = answers.parts_of(answer, {one: view_address(one, PageQuery(collection=query.collection)) for one in items})
-    return render(request, "ask.html", query=query, answer=answer, parts=parts, items=items, view=_view(query))
+    parts = answers.parts_of(
+        answer, {one: view_address(one, PageQuery(collection=query.collection)) for one in items}
+    )
+    return render(
+        request, "ask.html", query=query, answer=answer, parts=parts, items=items, view=_view(query)
+    )
 
 
 @router.get("/about")
