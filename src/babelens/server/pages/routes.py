@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from ...errors import BabelensError, InvalidQueryError, UnknownItemError
 from ..problems import ServedNameError, of_error
 from ..rendering import Renderer
-from ..routes.dependencies import opened
+from ..routes.dependencies import check_tag, opened
 from . import answers
 from .details import detail_of, neighbours_of, on_page
 from .finding import Finder, PictureGoneError, view_address
@@ -164,7 +164,7 @@ async def static_file(request: Request, name: str) -> Response:
         raise HTTPException(404)
     data, digest = found
     same = request.query_params.get("v") == digest
-    headers = {"Cache-Control": _IMMUTABLE if same else "no-cache"}
+    headers = {"Cache-Control": _IMMUTABLE if same else "no-cache", "ETag": check_tag(request, digest)}
     return Response(data, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
 
 

@@ -81,8 +81,12 @@ def test_numbers_and_plurals_by_language() -> None:
     assert speech("en").plural(one, many, 1) == "1 result"
     assert speech("de").plural(one, many, 1234) == "1.234 Ergebnisse"
     assert speech("ja").plural(one, many, 2) == "2件の結果"
-    arabic = [speech("ar").plural(one, many, n) for n in (0, 1, 2, 3, 11, 100)]
-    assert len(set(arabic)) == 6
+    arabic = {n: speech("ar").plural(one, many, n) for n in (0, 1, 2, 3, 11, 99, 100, 103)}
+    assert [arabic[n] for n in (0, 1, 2)] == ["لا نتائج", "نتيجة واحدة", "نتيجتان"]
+    assert arabic[3] == "3 نتائج"
+    assert arabic[103] == "103 نتائج"
+    items = "%(count)s item in this collection", "%(count)s items in this collection"
+    assert [("عنصرًا" in speech("ar").plural(*items, n)) for n in (10, 11, 99, 100)] == [False, True, True, False]
     assert speech("ar").direction == "rtl"
 
 

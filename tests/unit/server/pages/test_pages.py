@@ -73,6 +73,13 @@ def test_other_sites_cannot_send_pictures(served: Served) -> None:
     assert answer.status_code == 403
 
 
+def test_files_of_the_page_are_sent_once(served: Served) -> None:
+    first = served.client.get("/static/wall.js")
+    assert first.headers["content-type"] == "text/javascript; charset=utf-8"
+    again = served.client.get("/static/wall.js", headers={"If-None-Match": first.headers["etag"]})
+    assert (again.status_code, again.content) == (304, b"")
+
+
 def test_pictures_are_forgotten() -> None:
     kept = KeptPictures(most=2, seconds=60)
     names = [kept.put(Image.new("RGB", (4, 4))) for _ in range(3)]
