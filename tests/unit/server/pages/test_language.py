@@ -86,7 +86,12 @@ def test_numbers_and_plurals_by_language() -> None:
     assert arabic[3] == "3 نتائج"
     assert arabic[103] == "103 نتائج"
     items = "%(count)s item in this collection", "%(count)s items in this collection"
-    assert [("عنصرًا" in speech("ar").plural(*items, n)) for n in (10, 11, 99, 100)] == [False, True, True, False]
+    assert [("عنصرًا" in speech("ar").plural(*items, n)) for n in (10, 11, 99, 100)] == [
+        False,
+        True,
+        True,
+        False,
+    ]
     assert speech("ar").direction == "rtl"
 
 
