@@ -198,11 +198,12 @@ def description_of(item: Item, caption: Text | None, speech: Speech) -> str:
 def place_of(item: Item, speech: Speech) -> str:
     """Where an item stands: its document and page, or the name of its file."""
     name = readable(str(item.metadata.get("document") or item.metadata.get("name") or ""))
+    isolated = f"\u2068{name}\u2069" if name else ""
     if item.source.page is None:
-        return name
+        return isolated
     return speech.text(
         N_("%(document)s, page %(page)s"),
-        document=f"\u2068{name}\u2069",
+        document=isolated,
         page=speech.number(item.source.page),
     )
 
