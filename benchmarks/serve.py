@@ -114,7 +114,8 @@ def soak(collection: Path, seconds: float) -> float:
 
 def _print_load(measured: dict[tuple[str, int], Measured]) -> float:
     print(
-        f"{'clients':>8}  {'queries are encoded':<20}{'n':>8}{'p50 ms':>9}{'p99 ms':>9}{'requests/s':>12}{'':>16}"
+        f"{'clients':>8}  {'queries are encoded':<20}{'n':>8}{'p50 ms':>9}{'p99 ms':>9}{'CPU ms each':>13}"
+        f"{'requests/s':>12}"
     )
     for clients in CLIENTS:
         for way in _WAYS:

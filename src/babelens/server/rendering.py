@@ -168,6 +168,11 @@ def confidence_of(hit: Hit) -> float | None:
     return max((one.confidence for one in hit.why if one.confidence is not None), default=None)
 
 
+def has_text(hit: Hit, language: str | None) -> bool:
+    """Whether a hit was found by a text, in the language asked for: no other one would be shown."""
+    return any(one.text is not None and language in (None, one.text.language) for one in hit.why)
+
+
 def best_text(hit: Hit, texts: Sequence[Text], language: str | None) -> Text | None:
     """What to show of a hit: the text it was found by, unless only another is in the language asked for."""
     sure = sorted(hit.why, key=lambda reason: (-(reason.confidence or 0.0), reason.rank))

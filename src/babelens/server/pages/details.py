@@ -32,7 +32,9 @@ _FIELDS: Final[Mapping[str, str]] = {
     "label": N_("Label"),
 }
 # Shown elsewhere, or of no use to a reader.
-_UNSHOWN: Final = frozenset({"passages", "figures", "headings", "width", "height", "read", "vector", "table", "label"})
+_UNSHOWN: Final = frozenset(
+    {"passages", "figures", "headings", "width", "height", "read", "vector", "table", "label"}
+)
 _LONGEST: Final = 300
 _BESIDE: Final = 60  # passages of a page at most
 

@@ -75,7 +75,7 @@ class Speech:
         return format_unit(round(value, 1), f"digital-{_UNITS[step]}", "short", locale=self.locale)
 
     def listed(self, values: Sequence[str]) -> str:
-        return format_list(list(values), style="unit", locale=self.locale) if values else ""
+        return format_list(list(values), locale=self.locale) if values else ""
 
     def language_name(self, tag: str) -> str | None:
         """What a language is called; None for one that is not known."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 _MOST: Final = 200
 _SECONDS: Final = 2 * 3600.0
 _QUALITY: Final = 90
+_SIDE: Final = 512  # more than encoders look at
 
 
 class KeptPictures:
@@ -30,9 +31,11 @@ class KeptPictures:
         self._kept: OrderedDict[str, tuple[float, bytes]] = OrderedDict()
 
     def put(self, image: Image) -> str:
-        """Keeps a picture, already made small, and returns its name."""
+        """Keeps a small copy of a picture and returns its name."""
+        small = image.copy()
+        small.thumbnail((_SIDE, _SIDE))
         stream = io.BytesIO()
-        image.save(stream, "WEBP", quality=_QUALITY, method=2)
+        small.save(stream, "WEBP", quality=_QUALITY, method=2)
         name = secrets.token_urlsafe(12)
         with self._lock:
             self._kept[name] = time.monotonic(), stream.getvalue()

@@ -114,8 +114,8 @@ class PageQuery:
     def without(self, field: str, value: str) -> str:
         """Where this search is with one of its terms taken away."""
         if field in _MANY:
-            return self.address(**{field: tuple(one for one in getattr(self, field) if one != value)})
-        return self.address(**{field: ""})
+            return self.address("/", **{field: tuple(one for one in getattr(self, field) if one != value)})
+        return self.address("/", **{field: ""})
 
 
 def _clean(value: str) -> str:

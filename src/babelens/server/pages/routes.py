@@ -14,7 +14,7 @@ from starlette.responses import RedirectResponse, Response
 from ...errors import BabelensError, InvalidQueryError, UnknownItemError
 from ..problems import ServedNameError, of_error
 from ..rendering import Renderer
-from ..routes.dependencies import opened
+from ..routes.dependencies import check_tag, opened
 from . import answers
 from .details import detail_of, neighbours_of, on_page
 from .finding import Finder, PictureGoneError, view_address
@@ -134,8 +134,12 @@ async def answer_page(
     handle = opened(request.app.state.service, query.collection)
     answer = await answers.whole(handle, query.words)
     items = await answers.cited(handle, answer)
-    parts = answers.parts_of(answer, {one: view_address(one, PageQuery(collection=query.collection)) for one in items})
-    return render(request, "ask.html", query=query, answer=answer, parts=parts, items=items, view=_view(query))
+    parts = answers.parts_of(
+        answer, {one: view_address(one, PageQuery(collection=query.collection)) for one in items}
+    )
+    return render(
+        request, "ask.html", query=query, answer=answer, parts=parts, items=items, view=_view(query)
+    )
 
 
 @router.get("/about")
@@ -160,7 +164,7 @@ async def static_file(request: Request, name: str) -> Response:
         raise HTTPException(404)
     data, digest = found
     same = request.query_params.get("v") == digest
-    headers = {"Cache-Control": _IMMUTABLE if same else "no-cache"}
+    headers = {"Cache-Control": _IMMUTABLE if same else "no-cache", "ETag": check_tag(request, digest)}
     return Response(data, media_type=TYPES[name.rpartition(".")[2]], headers=headers)
 
 

@@ -1,4 +1,4 @@
-"""What the wall shows of an item: a picture with its size and description, or a sheet with the words that were found."""
+"""What the wall shows of an item: a picture with its size and description, or a sheet with the words found."""
 
 from __future__ import annotations
 
@@ -64,6 +64,7 @@ _NARROWEST: Final = 0.5
 _WIDEST: Final = 2.6
 _STEP: Final = 0.05
 _SHEET: Final = 1.5
+_SHEETS: Final = frozenset({"passage", "page"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,7 @@ class Tile:
 
     @property
     def is_sheet(self) -> bool:
-        return self.item.kind in ("passage", "page")
+        return self.item.kind in _SHEETS
 
 
 def tile_of(
@@ -108,7 +109,7 @@ def tile_of(
     """``address`` is where the item is, ``more`` where what is like it; ``words`` are those to mark."""
     best = best_caption(texts, speech.tag)
     width, height = small_size(item)
-    shown = sheet_text(item, texts, hit) if item.kind in ("passage", "page") else None
+    shown = sheet_text(texts, hit) if item.kind in _SHEETS else None
     marked = None if shown is None else excerpt(_body(item, shown), words, language_of(shown), width=_EXCERPT)
     place = place_of(item, speech)
     return Tile(
@@ -118,7 +119,7 @@ def tile_of(
         thumbnail=thumbnail,
         width=width,
         height=height,
-        shape=shape_of(_SHEET if shown is not None or item.kind == "passage" else width / height),
+        shape=shape_of(_SHEET if item.kind in _SHEETS else width / height),
         alt=description_of(item, best, speech),
         alt_language=None if best is None else language_of(best),
         origin=None if best is None else speech.text(ORIGINS[best.origin]),
@@ -137,7 +138,11 @@ def tile_of(
 def small_size(item: Item) -> tuple[int, int]:
     """Width and height of an item's thumbnail; a square where they are not known."""
     width, height = full_size(item)
-    scale = min(1.0, THUMBNAIL_SIDE / max(width, height)) if item.kind == "image" else THUMBNAIL_SIDE / max(width, height)
+    scale = (
+        min(1.0, THUMBNAIL_SIDE / max(width, height))
+        if item.kind == "image"
+        else THUMBNAIL_SIDE / max(width, height)
+    )
     return max(1, round(width * scale)), max(1, round(height * scale))
 
 
@@ -193,14 +198,17 @@ def description_of(item: Item, caption: Text | None, speech: Speech) -> str:
 def place_of(item: Item, speech: Speech) -> str:
     """Where an item stands: its document and page, or the name of its file."""
     name = readable(str(item.metadata.get("document") or item.metadata.get("name") or ""))
+    isolated = f"\u2068{name}\u2069" if name else ""
     if item.source.page is None:
-        return name
+        return isolated
     return speech.text(
-        N_("%(document)s, page %(page)s"), document=f"\u2068{name}\u2069", page=speech.number(item.source.page)
+        N_("%(document)s, page %(page)s"),
+        document=isolated,
+        page=speech.number(item.source.page),
     )
 
 
-def sheet_text(item: Item, texts: Sequence[Text], hit: Hit | None) -> Text | None:
+def sheet_text(texts: Sequence[Text], hit: Hit | None) -> Text | None:
     """The text that a sheet shows: the one that was found, else the item's own."""
     for reason in surest(hit) if hit is not None else ():
         if reason.text is not None:
@@ -255,7 +263,9 @@ def found_by(reason: Reason, speech: Speech) -> str:
     """What a ranking looked at, with the language of its text: ``caption (German)``."""
     text = reason.text
     kind = reason.ranking
-    name = _FOUND_BY[text.origin if kind == "words" and text is not None and text.origin in _FOUND_BY else kind]
+    name = _FOUND_BY[
+        text.origin if kind == "words" and text is not None and text.origin in _FOUND_BY else kind
+    ]
     said = speech.text(name)
     language = None if text is None else speech.language_name(text.language)
     return said if language is None else f"{said} ({language})"

@@ -10,7 +10,7 @@ from fastapi import APIRouter
 from ...types import SearchResult, Term
 from .. import schemas
 from ..paging import page_of
-from ..rendering import Renderer, rounded
+from ..rendering import Renderer, has_text, rounded
 from ..service import Handle
 from ..settings import Settings
 from .dependencies import ServiceDep, SettingsDep, opened
@@ -63,7 +63,8 @@ async def page_out(
     """A page of what ``search(k)`` finds, with a text for each hit; ``query`` is what its cursor belongs to."""
     version = await handle.version()
     page = await page_of(search, size=size, query=query, version=version, cursor=cursor)
-    texts = await handle.texts_of([hit.item.id for hit in page.hits])
+    lacking = [hit.item.id for hit in page.hits if not has_text(hit, language)]
+    texts = await handle.texts_of(lacking) if lacking else {}
     renderer = Renderer(settings, handle.name)
     return schemas.SearchOut(
         collection=handle.name,

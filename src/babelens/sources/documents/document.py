@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
 from ...errors import UnreadableFileError
 from ...types import Progress, Skip
-from .assembly import assemble, with_languages
+from .assembly import Assembled, assemble, with_languages
 from .layout import PageLayout
 from .pdf import MEMORY_MB, PdfWorker, WorkerError, is_pdf, read_layouts
 from .plain import MAX_BYTES, plain_passages
@@ -88,20 +88,7 @@ def _read_pdf(
 
         result = assemble(layouts(), on_page=_reporter(progress, worker.pages))
         title = worker.title
-    if not result.pages:
-        raise UnreadableFileError(path, f"none of its pages can be read ({skips[0].reason})")
-    return Document(
-        path=path,
-        sha256=digest,
-        title=title or result.title,
-        pages=result.pages,
-        passages=result.passages,
-        figures=result.figures,
-        skips=tuple(skips),
-        notes=_notes(result.pages, unread, reader),
-        unread=sum(unread.values()),
-        doubtful_lines=reader.doubtful_lines if reader is not None else 0,
-    )
+    return _document(path, digest, title or result.title, result, skips, unread, reader)
 
 
 def _read_scans(
@@ -109,13 +96,26 @@ def _read_scans(
 ) -> Document:
     skips: list[Skip] = []
     result = assemble(scan_layouts(files, reader, skips), on_page=_reporter(progress, len(files)))
+    unread = {"a picture": len(result.pages)} if reader is None else {}
+    return _document(path, digest, None, result, skips, unread, reader)
+
+
+def _document(
+    path: str,
+    digest: str,
+    title: str | None,
+    result: Assembled,
+    skips: Sequence[Skip],
+    unread: Mapping[str, int],
+    reader: OcrPages | None,
+) -> Document:
+    """``unread`` counts pages by the reason why they need OCR. Raises :class:`UnreadableFileError` without any page."""
     if not result.pages:
         raise UnreadableFileError(path, f"none of its pages can be read ({skips[0].reason})")
-    unread = {"a picture": len(result.pages)} if reader is None else {}
     return Document(
         path=path,
         sha256=digest,
-        title=None,
+        title=title,
         pages=result.pages,
         passages=result.passages,
         figures=result.figures,
@@ -151,7 +151,7 @@ def _reporter(progress: Progress | None, total: int) -> Callable[[int], None] | 
     return lambda number: progress(number, total)
 
 
-def _notes(pages: Sequence[Page], unread: dict[str, int], reader: OcrPages | None) -> tuple[str, ...]:
+def _notes(pages: Sequence[Page], unread: Mapping[str, int], reader: OcrPages | None) -> tuple[str, ...]:
     notes = []
     for reason, count in sorted(unread.items()):
         notes.append(f"{count} of {len(pages)} pages were not read ({reason}); they need OCR")

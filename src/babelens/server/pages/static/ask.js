@@ -82,7 +82,7 @@ function sources(citations) {
       const item = element("li");
       item.value = one.number;
       const to = link(address(one));
-      to.append(element("bdi", "", where(one)));
+      to.append(where(one));
       item.append(to);
       list.append(item);
       shown.set(one.number, item);
@@ -97,7 +97,7 @@ function sources(citations) {
 }
 
 function where({ document: name, page }) {
-  if (page === null) return name;
+  if (page === null) return `\u2068${name}\u2069`;
   const written = new Intl.NumberFormat(document.documentElement.lang, { numberingSystem: "latn" }).format(page);
   return place.dataset.place.replace("{page}", written).replace("{document}", () => `\u2068${name}\u2069`);
 }

@@ -152,7 +152,7 @@ const wait = document.getElementById("status");
 wait.textContent = atlas.dataset.wait;
 peek.textContent = atlas.dataset.wait;
 peek.hidden = false;
-const wanted = new URLSearchParams({ limit: "1000" });
+const wanted = new URLSearchParams({ limit: "500" });
 if (atlas.dataset.collection) wanted.set("collection", atlas.dataset.collection);
 const response = await fetch(`/map?${wanted}`);
 points = response.ok ? (await response.json()).points : [];
