@@ -154,7 +154,7 @@ def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> 
 )
 @click.option("--show-paths", is_flag=True, help="Put the paths of files into answers.")
 def mcp(collections: tuple[str, ...], http: bool, port: int, show_paths: bool) -> None:
-    """Give assistants tools to search with (Model Context Protocol).
+    """Offer search to assistants (Model Context Protocol).
 
     \b
     babelens mcp -c photos

@@ -104,7 +104,7 @@ def test_debug_shows_the_traceback(
 
 def test_a_misspelt_command_is_a_usage_error_with_a_suggestion(capsys: pytest.CaptureFixture[str]) -> None:
     assert app.run(["serch", "dog"]) == 2
-    assert "Did you mean search?" in capsys.readouterr().err
+    assert "Did you mean search or serve?" in capsys.readouterr().err
 
 
 def test_no_arguments_show_the_help_page(capsys: pytest.CaptureFixture[str]) -> None:
