@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -26,6 +27,11 @@ ARABIC = """# دليل المضخة
 
 يغذي المصهر F3 المضخة، ويوجد خلف الغطاء.
 """
+
+
+needs_openai = pytest.mark.skipif(
+    find_spec("openai") is None, reason="needs openai: pip install 'babelens[ask]'"
+)
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +89,7 @@ def test_nothing_answers_and_no_model_is_asked(home: Home) -> None:
     assert server.requests == []
 
 
+@needs_openai
 def test_an_answer_of_a_model_is_printed_checked(home: Home) -> None:
     out, err, server = _ask(home, says("It is F3 [1], ", "and F9 [8]."))
     assert out.startswith("It is F3 [1], and F9.\n")
@@ -92,6 +99,7 @@ def test_an_answer_of_a_model_is_printed_checked(home: Home) -> None:
     assert server.requests[0].path == "/v1/chat/completions"
 
 
+@needs_openai
 def test_the_environment_names_the_model_and_no_model_overrides_it(home: Home) -> None:
     with chat_server(says("It is F3 [1].")) as server:
         env = {"BABELENS_LLM_URL": server.url, "BABELENS_LLM_MODEL": "parrot"}
@@ -100,6 +108,7 @@ def test_the_environment_names_the_model_and_no_model_overrides_it(home: Home) -
     assert len(server.requests) == 1
 
 
+@needs_openai
 def test_a_planted_instruction_gives_no_grounded_answer(home: Home) -> None:
     """The most gullible model obeys the manual; what it then says cites nothing."""
     out, _, server = _ask(home, obeys, "--json")
@@ -108,6 +117,7 @@ def test_a_planted_instruction_gives_no_grounded_answer(home: Home) -> None:
     assert '"citations": []' in out
 
 
+@needs_openai
 def test_an_answer_that_cites_nothing_says_so(home: Home) -> None:
     out, err, _ = _ask(home, says("It is F3, trust me."))
     assert out == "It is F3, trust me.\n"
@@ -133,6 +143,7 @@ def refusing(exchange: Exchange) -> None:
     exchange.status(401, '{"error": {"message": "no such key"}}')
 
 
+@needs_openai
 @pytest.mark.parametrize(
     ("behave", "said"),
     [
@@ -154,6 +165,7 @@ def test_an_endpoint_that_misbehaves_is_an_error_that_says_what_to_do(
     assert hint
 
 
+@needs_openai
 def test_an_endpoint_that_is_down(home: Home) -> None:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))

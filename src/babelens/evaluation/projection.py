@@ -54,8 +54,8 @@ def project(
     return _in_background(lambda: layout(vectors, seed), lambda: progress(len(vectors), None, NAMES[method]))
 
 
-def _pca(vectors: Floats, seed: int) -> Projection:
-    components, shares = _components(vectors, 2, seed)
+def _pca(vectors: Floats, _: int) -> Projection:
+    components, shares = _components(vectors, 2)
     places = np.zeros((len(vectors), 2), dtype=np.float32)
     places[:, : components.shape[1]] = components
     return Projection(places, "pca", {"variance_kept": round(float(shares.sum()), 4)})
@@ -67,7 +67,7 @@ def _tsne(vectors: Floats, seed: int) -> Projection:
     except ImportError as error:
         raise MissingExtraError("scikit-learn", "eval") from error
 
-    components, shares = _components(vectors, _PCA_DIM, seed)
+    components, shares = _components(vectors, _PCA_DIM)
     perplexity = min(30.0, (len(vectors) - 1) / 3)
     # A start from the principal components keeps the large shape (Kobak and Berens 2019).
     model = TSNE(
@@ -87,7 +87,7 @@ def _umap(vectors: Floats, seed: int) -> Projection:
     except ImportError as error:
         raise MissingExtraError("umap-learn", "umap") from error
 
-    components, shares = _components(vectors, _PCA_DIM, seed)
+    components, shares = _components(vectors, _PCA_DIM)
     neighbours = min(15, len(vectors) - 1)
     start = "pca" if components.shape[1] > 1 else "random"
     # One thread: with more, UMAP's result depends on their timing.
@@ -108,17 +108,18 @@ def _before(components: Floats, shares: NDArray[Any]) -> dict[str, float | int]:
     return {"pca_dim": components.shape[1], "pca_variance_kept": round(float(shares.sum()), 4)}
 
 
-def _components(vectors: Floats, dim: int, seed: int) -> tuple[Floats, NDArray[Any]]:
+def _components(vectors: Floats, dim: int) -> tuple[Floats, NDArray[Any]]:
     """The first principal components, as many as there are up to ``dim``, and the share of variance each keeps."""
-    try:
-        from sklearn.decomposition import PCA
-    except ImportError as error:
-        raise MissingExtraError("scikit-learn", "eval") from error
-
+    if not np.isfinite(vectors).all():
+        raise ValueError("the vectors hold NaN or infinity")
     if np.ptp(vectors, axis=0).max() == 0:  # one point, or the same one again and again: nothing varies
         return np.zeros((len(vectors), 1), dtype=np.float32), np.ones(1)
-    model = PCA(min(dim, *vectors.shape), random_state=seed)
-    return np.asarray(model.fit_transform(vectors), dtype=np.float32), model.explained_variance_ratio_
+    centred = vectors.astype(np.float64) - vectors.mean(axis=0, dtype=np.float64)
+    left, sizes, axes = np.linalg.svd(centred, full_matrices=False)
+    # The sign of a component means nothing; this one is the same everywhere.
+    signs = np.sign(axes[np.arange(len(axes)), np.abs(axes).argmax(axis=1)])
+    components = (left * sizes * signs)[:, :dim]
+    return components.astype(np.float32), (sizes**2 / (sizes**2).sum())[:dim]
 
 
 def _in_background(work: Callable[[], Projection], report: Callable[[], None]) -> Projection:
