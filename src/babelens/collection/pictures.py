@@ -50,11 +50,10 @@ def picture_of(item: Item, max_side: int) -> Image:
     place of a passage on its page. Raises :class:`UnreadableFileError`, as for a passage of a file without pages."""
     source = item.source
     if item.kind == "image":
-        from ..sources.images import load_image
+        from ..sources.images import quiet_pillow
 
-        image = load_image(source.path, max_side)
-        image.thumbnail((max_side, max_side))
-        return image
+        with quiet_pillow():
+            return _picture_file(item, max_side)
     from ..sources.documents import DPI, PageRenderer
 
     if source.page is None:
@@ -64,6 +63,23 @@ def picture_of(item: Item, max_side: int) -> Image:
             return renderer.box(source.page, source.box, max_side=max_side)
         longer = max(1, item.metadata["width"], item.metadata["height"])
         return renderer.page(source.page, dpi=DPI * max_side / longer)
+
+
+def _picture_file(item: Item, max_side: int) -> Image:
+    """A picture from its file, decoded no further than ``max_side`` asks for; inside ``quiet_pillow``."""
+    from ..sources.images import load_picture
+
+    image = load_picture(item.source.path, target=_target(item.metadata, max_side)).image
+    image.thumbnail((max_side, max_side))
+    return image
+
+
+def _target(metadata: Mapping[str, Any], max_side: int) -> int:
+    """So that decoding may stop where the longer side has enough: twice this is what the shorter side keeps."""
+    width, height = metadata.get("width"), metadata.get("height")
+    if not (isinstance(width, int) and isinstance(height, int) and width > 0 < height):
+        return max_side
+    return -(-max_side * min(width, height) // (2 * max(width, height)))
 
 
 class ItemPictures:
@@ -89,24 +105,13 @@ class ItemPictures:
         """A picture, or a figure as it stands on its page, RGB. Raises :class:`UnreadableFileError`, also for a figure
         whose document has changed since it was indexed."""
         if item.kind == "image":
-            from ..sources.images import load_picture
-
-            image = load_picture(item.source.path, target=self._target(item.metadata)).image
-            image.thumbnail((self._max_side, self._max_side))
-            return image
+            return _picture_file(item, self._max_side)
         source = item.source
         if source.page is None or source.box is None:
             raise UnreadableFileError(source.path, f"a {item.kind} has no picture of its own")
         with self._lock:
             renderer = self._open(source.path, source.sha256)
             return renderer.box(source.page, source.box, max_side=self._max_side)
-
-    def _target(self, metadata: Mapping[str, Any]) -> int | None:
-        """So that decoding may stop where the longer side has enough: twice this is what the shorter side keeps."""
-        width, height = metadata.get("width"), metadata.get("height")
-        if not (isinstance(width, int) and isinstance(height, int) and width > 0 < height):
-            return None
-        return -(-self._max_side * min(width, height) // (2 * max(width, height)))
 
     def _open(self, path: str, sha256: str) -> PageRenderer:
         if self._renderer is None or self._source != (path, sha256):

@@ -205,6 +205,8 @@ class _Items:
         self._document = document
         # The numbers in a drawing say nothing, and would be found by the headings above them.
         self._told = [one for one in document.passages if one.table or any(map(str.isalpha, one.body))]
+        languages = Counter(passage.language for passage in document.passages if passage.language)
+        self._usual_language = languages.most_common(1)[0][0] if languages else UNKNOWN_LANGUAGE
         named = path_metadata(document.path)
         self._common: dict[str, Any] = {"document": document.title or named["name"], **named}
         self.texts: list[Text] = []
@@ -241,8 +243,8 @@ class _Items:
         for figure in self._document.figures:
             if figure.label:
                 figures[figure.label].append(self._id(figure.key))
+        on_paper = self._document.pages[0].width > 0
         for passage in self._told:
-            on_paper = self._document.pages[0].width > 0
             item = self._item(
                 "passage",
                 passage.key,
@@ -273,11 +275,7 @@ class _Items:
         return hashlib.sha256(b"\0".join(parts)).hexdigest()[:20]
 
     def _say(self, item: Item, body: str, language: str | None) -> None:
-        self.texts.append(Text(item.id, language or self._usual_language(), body, "document"))
-
-    def _usual_language(self) -> str:
-        counts = Counter(passage.language for passage in self._document.passages if passage.language)
-        return counts.most_common(1)[0][0] if counts else UNKNOWN_LANGUAGE
+        self.texts.append(Text(item.id, language or self._usual_language, body, "document"))
 
 
 def page_notes(tally: Tally, *, ocr: bool) -> list[str]:

@@ -113,12 +113,10 @@ class Plan:
 
     def _page_folders(self, tally: Tally) -> Iterator[FoundFile]:
         """The folders of page scans: those named now, and those known below the roots."""
-        known = {
-            state.path
-            for root in self._scan.roots
-            for state in self._catalog.files_below(root)
-            if is_document(state) and os.path.isdir(state.path)
-        }
+        roots = tuple(root.rstrip(os.sep) + os.sep for root in self._scan.roots)
+        known = [
+            path for path in self._catalog.paged_documents() if path.startswith(roots) and os.path.isdir(path)
+        ]
         for folder in sorted({*self._page_scans, *known}):
             try:
                 yield page_folder(folder)

@@ -209,10 +209,14 @@ class Searcher:
         if len(set(kinds.values())) > 1:  # an item that is not among them was removed this very moment
             order = interleave_kinds([one for one in order if one in kinds], kinds, ids, weights)
         chosen = [item_id for item_id in order if item_id != without][: query.k]
+        ranked = [
+            {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
+            for ranking in rankings
+        ]
         places: dict[RankingName, dict[str, tuple[int, Place]]] = {}
-        for ranking in rankings:  # those of pictures, one for each kind, have no item in common
-            ranks = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
-            places.setdefault(ranking.name, {}).update(ranks)
+        for ranking, own in zip(rankings, ranked, strict=True):
+            # Those of pictures, one for each kind, have no item in common.
+            places.setdefault(ranking.name, {}).update(own)
         clock.lap("fuse")
         items = self._catalog.get_items(chosen)
         wanted = set(chosen)
@@ -220,8 +224,9 @@ class Searcher:
         texts = self._catalog.texts_by_row([row for row in rows if row is not None])
         cosines = self._cosines(target, chosen, places)
         why: dict[str, list[Reason]] = {item_id: [] for item_id in chosen if item_id in items}
-        for ranking in (one for one in rankings if one.is_reason):
-            own = {place.item_id: (rank, place) for rank, place in enumerate(ranking.places, start=1)}
+        for ranking, own in zip(rankings, ranked, strict=True):
+            if not ranking.is_reason:
+                continue
             shown = [own[item_id] for item_id in why if item_id in own]
             judged = ranking.confidences([place for _, place in shown])
             for (rank, place), said_of in zip(shown, judged, strict=True):

@@ -207,6 +207,11 @@ class Catalog(Beside):
         with self._database.reading() as connection:
             return items.duplicates(connection)
 
+    def paged_documents(self) -> list[str]:
+        """The paths of the documents that have pages: files, and folders of page scans."""
+        with self._database.reading() as connection:
+            return items.paged_documents(connection)
+
     def kinds_of(self, ids: Iterable[str]) -> dict[str, str]:
         """The kinds of items by id; nothing where the collection holds pictures alone."""
         with self._database.reading() as connection:

@@ -157,6 +157,12 @@ def kinds_of(connection: sqlite3.Connection, ids: Iterable[str]) -> dict[str, st
     return dict(connection.execute(sql, (json.dumps(list(ids)),)))
 
 
+def paged_documents(connection: sqlite3.Connection) -> list[str]:
+    """The paths of the documents that have pages. Where all items are pictures it costs a look into an index."""
+    sql = "SELECT DISTINCT path FROM items WHERE kind <> 'image' AND kind = 'page'"
+    return [os.fsdecode(path) for (path,) in connection.execute(sql)]
+
+
 def duplicates(connection: sqlite3.Connection) -> list[list[Item]]:
     """Groups of items made of the same bytes (and the same page and box of them), first come first."""
     sql = f"""
