@@ -118,8 +118,15 @@ def calibrate_pictographs(drawn: Drawn) -> dict[str, Any]:
 
 
 def calibrate_photographs(trainer: PhotographTrainer) -> dict[str, Any]:
-    """The same for photographs, fitted on those validated with: one caption of each, the languages taking turns."""
-    images, texts = trainer.vectors(trainer.shipped())
+    """The same for photographs, fitted on those validated with."""
+    return calibrate_recall(*trainer.vectors(trainer.shipped()))
+
+
+def calibrate_recall(
+    images: Matrix, texts: Mapping[str, tuple[Matrix, npt.NDArray[np.int64]]]
+) -> dict[str, Any]:
+    """The same for pictures (n, dim) with captions, by language (m, dim) and the picture of each, (m,): one caption of
+    each picture is asked, the languages taking turns."""
     table: dict[str, Any] = {"pictures": "validation", "candidates": len(images)}
     asked, answered = (np.zeros_like(images) for _ in range(2))
     several = np.zeros(len(images), dtype=np.bool_)  # pictures with two captions

@@ -51,6 +51,11 @@ class _ServedText(nn.Module):
         return self.tower.head(pooled)
 
 
+def served_text(tower: TextTower) -> nn.Module:
+    """The text tower as it can be exported; it shares the weights."""
+    return _ServedText(tower)
+
+
 def export_encoder(trainer: Trainer[Any, Any], out: Path | str, *, weights: str | None = None) -> Path:
     """Write ``encoder.json``, ``image.onnx`` and ``text.onnx`` of the weights to ship to `out`, and ``vocabulary.npy``
     where the training data name common words.
@@ -73,7 +78,7 @@ def export_encoder(trainer: Trainer[Any, Any], out: Path | str, *, weights: str 
     image_file, text_file = out / "image.onnx", out / "text.onnx"
     to_onnx(model.image, (pixels,), ["pixel_values"], "image_embeds", {0: "n"}, image_file)
     to_onnx(
-        _ServedText(model.text),
+        served_text(model.text),
         (ids, mask),
         ["input_ids", "attention_mask"],
         "text_embeds",

@@ -9,6 +9,7 @@ import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +24,7 @@ from .data import normalise_pixels
 from .photographs import Photographs
 from .recipe import PhotographData
 
+T = TypeVar("T")
 TokenIds = npt.NDArray[np.int32]
 Texts = Sequence[Mapping[str, Sequence[TokenIds]]]
 """Captions as ids, for each picture by language."""
@@ -84,14 +86,12 @@ def tokenized(photographs: Photographs, tokenizer: NgramTokenizer) -> Texts:
     ]
 
 
-def draw_captions(
-    texts: Mapping[str, Sequence[TokenIds]], count: int, rng: np.random.Generator
-) -> list[TokenIds]:
+def draw_captions(texts: Mapping[str, Sequence[T]], count: int, rng: np.random.Generator) -> list[T]:
     """Captions of a picture in different languages as long as there are some, then in those that came before.
 
     None comes twice before all have come.
     """
-    out: list[TokenIds] = []
+    out: list[T] = []
     left: dict[str, list[int]] = {}
     while len(out) < count:
         if not any(left.values()):
