@@ -50,6 +50,7 @@ COMMANDS: Final[dict[str, str]] = {
     "evaluate": "evaluate:evaluate",
     "score": "score:score",
     "train": "train:train",
+    "finetune": "finetune:finetune",
     "dataset": "data:dataset",
     "plot": "plot:plot",
     "serve": "serve:serve",

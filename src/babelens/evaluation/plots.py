@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 __all__ = [
+    "interpolation_curve",
     "language_confusion",
     "learning_curve",
     "recall_by_language",
@@ -300,6 +301,26 @@ def learning_curve(points: Mapping[str, Mapping[int, Estimate]], *, measure: str
     axes.set_xlabel("training examples")
     _shares(axes, measure)
     axes.set_title(f"{measure[:1].upper()}{measure[1:]} by training examples, with 95 % intervals")
+    _legend(figure, "outside right upper")
+    return figure
+
+
+@styled
+def interpolation_curve(points: Mapping[str, Mapping[float, float]], *, chosen: float) -> Figure:
+    """What blends of two models find, against the share of the second one's weights; ``chosen`` is marked.
+
+    ``points`` are by data set, then by share. They are what a blend is chosen by and have no intervals: the chosen one
+    is to be measured on other data.
+    """
+    figure = new_figure()
+    axes = figure.subplots()
+    for number, (label, row) in enumerate(points.items()):
+        colour, marker, _ = series(label, number)
+        axes.plot(list(row), list(row.values()), color=colour, marker=marker, markersize=6, label=label)
+    axes.axvline(chosen, color=QUIET, linestyle=":", linewidth=1.4, label=f"chosen: {chosen:.0%}")
+    axes.set_xlabel("share of the fine-tuned weights")
+    _shares(axes, "mean of hit rate@1, 5 and 10")
+    axes.set_title("Between the base model and the fine-tuned one")
     _legend(figure, "outside right upper")
     return figure
 

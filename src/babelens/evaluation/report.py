@@ -7,9 +7,9 @@ import dataclasses
 import json
 import math
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DatasetError, MissingExtraError
 from .comparison import Comparison
@@ -18,6 +18,9 @@ from .html import html
 from .markdown import markdown
 from .retrieval import DIRECTIONS, Outcomes
 from .sections import PREFIXES, Section, compared, sections
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 _MADE_OF = {"corpus", "ranks", "ranks_deployed", "confidences"}
 
@@ -51,7 +54,7 @@ def write_report(
         parts = sections(found)
         evaluations = [found]
     try:
-        plots = _plots(evaluations, folder / "plots")
+        plots = embedded(_plots(evaluations), folder / "plots")
     except MissingExtraError as error:
         plots = {}
         parts.append(Section("Plots", f"There are none: {error.message} {error.hint or ''}".strip()))
@@ -62,13 +65,13 @@ def write_report(
     }
     paths = []
     for name, text in files.items():
-        paths.append(_written(folder / name, text))
+        paths.append(written(folder / name, text))
     lines = (
         json.dumps({"encoder": evaluation.about.encoder.name, **row}, ensure_ascii=False) + "\n"
         for evaluation in evaluations
         for row in query_rows(evaluation)
     )
-    paths.append(_written(folder / "queries.jsonl", lines))
+    paths.append(written(folder / "queries.jsonl", lines))
     return tuple(paths)
 
 
@@ -112,23 +115,30 @@ def _first(outcomes: Outcomes | None, direction: Any, tag: str) -> list[int | No
     return [None if math.isinf(rank) else int(rank) for rank in outcomes[direction][tag].ranks.first]
 
 
-def _plots(evaluations: Sequence[Evaluation], folder: Path) -> dict[str, tuple[str, str]]:
-    """Draws into ``plots/``; by name, each one as a ``data:`` address and in words."""
-    from .plots import save
+def _plots(evaluations: Sequence[Evaluation]) -> Iterator[tuple[str, Figure, str]]:
     from .report_plots import draw_plots
 
     prefixes = PREFIXES if len(evaluations) > 1 else ("",)
-    addresses = {}
     for prefix, evaluation in zip(prefixes, evaluations, strict=True):
         for name, figure, shown in draw_plots(evaluation):
-            _, svg = save(figure, folder / f"{prefix}{name}")
-            encoded = base64.b64encode(svg.read_bytes()).decode("ascii")
-            addresses[f"{prefix}{name}"] = (f"data:image/svg+xml;base64,{encoded}", shown)
+            yield f"{prefix}{name}", figure, shown
+
+
+def embedded(figures: Iterable[tuple[str, Figure, str]], folder: Path) -> dict[str, tuple[str, str]]:
+    """Writes figures, each with its name and what it shows, into ``folder``; by name, each as a ``data:`` address and
+    in words."""
+    from .plots import save
+
+    addresses = {}
+    for name, figure, shown in figures:
+        _, svg = save(figure, folder / name)
+        encoded = base64.b64encode(svg.read_bytes()).decode("ascii")
+        addresses[name] = (f"data:image/svg+xml;base64,{encoded}", shown)
     return addresses
 
 
-def _written(path: Path, text: str | Iterator[str]) -> Path:
-    """Whole or not at all."""
+def written(path: Path, text: str | Iterator[str]) -> Path:
+    """Writes a file, whole or not at all, and gives its path."""
     part = path.with_name(path.name + ".part")
     with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
         for piece in [text] if isinstance(text, str) else text:

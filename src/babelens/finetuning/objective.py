@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 import torch
 from torch import Tensor, nn
 
-from ..training.losses import Pairs, pair_up, sigmoid_loss, symmetric_info_nce, within
+from ..training.losses import Pairs, info_nce, pair_up, sigmoid_loss, symmetric_info_nce, within
 from .settings import Settings
 
 Vectors = Mapping[str, Tensor]
@@ -36,15 +36,21 @@ class Objective(nn.Module):
         """The weighted terms, whose sum is to be made small.
 
         ``owners`` (rows, 1) name what each row is of: rows of equal owners are positives of each other, as are five
-        captions of one picture. ``teacher`` (p, dim) is where the parallel texts belong.
+        captions of one picture. ``owners["wording"]`` names the captions' texts: a picture is no wrong answer to the
+        very words that another one has. ``teacher`` (p, dim) is where the parallel texts belong.
         """
         terms: dict[str, Tensor] = {}
         if "pictures" in vectors:
-            pairs = pair_up(owners["pictures"], owners["captions"])
+            pairs = unlike_words(pair_up(owners["pictures"], owners["captions"]), owners)
             terms[self.settings.loss] = self.matching(vectors["pictures"], vectors["captions"], pairs)
             if self.settings.align and self.settings.captions > 1:
-                terms["align"] = self.settings.align * within(
-                    vectors["captions"], owners["captions"], self.scale
+                captions = vectors["captions"]
+                alike = unlike_words(
+                    pair_up(owners["captions"], owners["captions"]), owners, among_captions=True
+                )
+                other = ~torch.eye(len(captions), dtype=torch.bool, device=captions.device)
+                terms["align"] = self.settings.align * info_nce(
+                    self.scale * captions @ captions.T, Pairs(alike.positive & other, alike.allowed & other)
                 )
         if "parallel" in vectors and teacher is not None:
             terms["distil"] = distillation(vectors["parallel"], teacher)
@@ -60,6 +66,17 @@ class Objective(nn.Module):
         if self.settings.loss == "margin":
             return hardest_margin(cosine, pairs, margin=self.settings.margin)
         return symmetric_info_nce(self.scale * cosine, pairs)
+
+
+def unlike_words(pairs: Pairs, owners: Mapping[str, Tensor], *, among_captions: bool = False) -> Pairs:
+    """Leaves out pairs that are negatives though the picture, or the caption, of the row has the very words of the
+    column's caption: of ten photographs called "beach", nine are no wrong answers. Shape: (n, m) or (m, m)."""
+    wording = owners["wording"][:, 0]
+    same = wording[:, None] == wording[None, :]  # (m, m)
+    if not among_captions:
+        own = owners["pictures"] == owners["captions"].T  # (n, m)
+        same = (own.float() @ same.float()) > 0
+    return Pairs(pairs.positive, pairs.allowed & (pairs.positive | ~same))
 
 
 def hardest_margin(cosine: Tensor, pairs: Pairs, *, margin: float) -> Tensor:

@@ -193,9 +193,12 @@ class Run:
     def _owners(self, batch: Batch) -> dict[str, Tensor]:
         each = len(batch.captions) // max(1, len(batch.pictures))
         pictures, rows = torch.from_numpy(batch.pictures)[:, None], torch.from_numpy(batch.rows)[:, None]
+        known: dict[str, int] = {}
+        wording = [known.setdefault(text, len(known)) for text in batch.captions]
         owners = {
             "pictures": pictures,
             "captions": pictures.repeat_interleave(max(1, each), dim=0),
+            "wording": torch.tensor(wording, dtype=torch.int64)[:, None],
             "parallel": rows,
         }
         return {name: values.to(self.tunable.device) for name, values in owners.items()}

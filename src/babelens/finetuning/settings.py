@@ -73,8 +73,10 @@ class Settings:
             return "a step needs two pictures and a caption of each, and there must be steps"
         if self.learning_rate is not None and not self.learning_rate > 0:
             return f"the learning rate is {self.learning_rate}"
-        if not (0 <= self.warmup < 1 and 0 < self.layer_decay <= 1 and 0 <= self.tolerance < 1):
-            return "warm-up and tolerance are shares below 1, layer decay is above 0 and at most 1"
+        if not (0 <= self.warmup < 1 and 0 < self.layer_decay <= 1 and 0 <= self.tolerance <= 1):
+            return (
+                "warm-up is a share below 1, tolerance one up to 1, and layer decay is above 0 and at most 1"
+            )
         return None
 
     def digest(self) -> str:
