@@ -129,7 +129,7 @@ class Image:
             if path.is_dir() and not path.is_symlink():
                 path.chmod(0o755)
 
-    def process(self, command: Sequence[str], variables: Mapping[str, str] = {}) -> dict[str, Any]:  # noqa: B006
+    def process(self, command: Sequence[str], variables: Mapping[str, str] = {}) -> dict[str, Any]:
         """The arguments of :class:`subprocess.Popen` for a process in the image."""
         return {
             "args": [*(_POWERLESS if os.geteuid() == 0 else ()), *map(self.here, command)],

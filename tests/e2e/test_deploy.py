@@ -1,4 +1,4 @@
-"""Deployment: the image's steps run as they would in a container, and what compose.yaml and docs/deploy.md say holds."""
+"""Deployment: the image's steps run as they would in a container; compose.yaml and docs/deploy.md say what is so."""
 
 from __future__ import annotations
 
@@ -24,13 +24,14 @@ from babelens.cli import app
 from babelens.demo.bundled import load_gallery
 from tests.container import REPOSITORY, Image, stages
 
+PICTURES = 60
 KEY = "a key for the tests of deployment"
 PAGE = REPOSITORY / "docs" / "deploy.md"
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
-    """What the Dockerfile makes, with the bundled gallery and a manual in the place of somebody's pictures."""
+    """What the Dockerfile makes, with pictures of the gallery and a manual in the place of somebody's."""
     constraint = re.search(r"^click==.*$", (REPOSITORY / "constraints.txt").read_text("utf-8"), re.MULTILINE)
     assert constraint
     root = tmp_path_factory.mktemp("image")
@@ -40,15 +41,17 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
         pytest.skip(f"no package registry can be reached: {reached.stderr.strip().splitlines()[-1]}")
     made = Image(root)
     made.install()
-    shutil.copytree(load_gallery().pictures_folder, root / "pictures" / "gallery")
-    shutil.copy(REPOSITORY / "src/babelens/demo/manuals/coffee-grinder.en.pdf", root / "pictures")
+    manual = REPOSITORY / "src/babelens/demo/manuals/coffee-grinder.en.pdf"
+    for path in (manual, *(picture.path for picture in load_gallery().pictures[:PICTURES])):
+        shutil.copy(path, root / "pictures")
     made.close()
     yield made
     made.reopen()
     shutil.rmtree(root)  # half a gigabyte
 
 
-SLOW = pytest.mark.timeout(900)  # the installation writes half a gigabyte, which takes minutes on a busy machine
+# The installation writes half a gigabyte, which takes minutes on a busy machine.
+SLOW = pytest.mark.timeout(900)
 
 
 @contextmanager
@@ -199,9 +202,10 @@ def test_running_requests_have_time_to_end_before_the_container_is_killed() -> N
 def commands() -> Iterator[tuple[str, ...]]:
     """What the page runs: the words after ``babelens``, or after the service of compose that stands for it."""
     text = re.sub(r"\\\n\s*", " ", PAGE.read_text("utf-8"))
-    lines = [line for block in re.findall(r"```\w*\n(.*?)```", text, re.DOTALL) for line in block.splitlines()]
+    lines = "".join(re.findall(r"```\w*\n(.*?)```", text, re.DOTALL)).splitlines()
+    calls = re.compile(r"(?:(?:^|[\s=/])babelens|compose run [^<>|]*?index) (.*)$")
     for line in [*lines, *re.findall(r"`([^`\n]+)`", text)]:
-        called = re.search(r"(?:(?:^|[\s=/])babelens|compose run [^<>|]*?index) (.*)$", line.partition("  #")[0])
+        called = calls.search(line.partition("  #")[0])
         if called and (words := shlex.split(called[1])) and words[0] in app.COMMANDS:
             yield tuple(words)
 
@@ -226,7 +230,7 @@ def test_options_that_the_page_speaks_of_exist() -> None:
     for name in ("serve", "index", "reindex", "compact", "verify", "export"):
         known |= {option for parameter in command_of((name,)).params for option in parameter.opts}
     text = re.sub(r"```.*?```", "", PAGE.read_text("utf-8"), flags=re.DOTALL)
-    spoken_of = {option for option in re.findall(r"`(--[\w-]+)", text)}
+    spoken_of = set(re.findall(r"`(--[\w-]+)", text))
     assert len(spoken_of) > 5
     assert spoken_of <= known
 
