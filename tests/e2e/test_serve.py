@@ -87,6 +87,41 @@ def test_a_public_address_needs_a_key(collection: Path) -> None:
         assert httpx.get(f"{local}/collections", headers=headers, trust_env=False).status_code == 200
 
 
+def test_the_key_may_come_from_a_file(collection: Path, tmp_path: Path) -> None:
+    secret = tmp_path / "key"
+    secret.write_text(f"{'s' * 20}\n", encoding="utf-8")
+    with started("-c", str(collection), "--host", "0.0.0.0", "--api-key-file", str(secret)) as (_, url):
+        local = url.replace("0.0.0.0", "127.0.0.1")
+        for key, status in (("s" * 20, 200), ("t" * 20, 401)):
+            headers = {"Authorization": f"Bearer {key}"}
+            answer = httpx.get(f"{local}/collections", headers=headers, trust_env=False)
+            assert answer.status_code == status
+
+
+@pytest.mark.parametrize("content", [None, b"", b" \n", b"\xff\xfe" * 20, b"short"])
+def test_a_file_without_a_usable_key_is_explained(
+    collection: Path, tmp_path: Path, content: bytes | None
+) -> None:
+    secret = tmp_path / "key"
+    if content is not None:
+        secret.write_bytes(content)
+    command = [*COMMAND, "-c", str(collection), "--api-key-file", str(secret), "--port", "0"]
+    environment = {name: value for name, value in os.environ.items() if name != "BABELENS_API_KEY"}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 1
+    assert "key" in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_key_given_twice_is_refused(collection: Path, tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("k" * 20, encoding="utf-8")
+    command = [*COMMAND, "-c", str(collection), "--api-key-file", str(tmp_path / "key")]
+    environment = {**os.environ, "BABELENS_API_KEY": "k" * 20}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment)
+    assert done.returncode == 2
+    assert "twice" in done.stderr
+
+
 def test_a_taken_port_is_explained(collection: Path) -> None:
     with started("-c", str(collection)) as (_, url):
         port = url.rsplit(":", 1)[1]

@@ -40,6 +40,13 @@ _MEGABYTE = 1_000_000
     "place for it: other users of this machine can read command lines.",
 )
 @click.option(
+    "--api-key-file",
+    metavar="FILE",
+    envvar="BABELENS_API_KEY_FILE",
+    show_envvar=True,
+    help="A file that holds the key, such as a secret of a container or of a systemd unit.",
+)
+@click.option(
     "--allowed-host",
     "allowed_hosts",
     metavar="NAME",
@@ -114,7 +121,13 @@ _MEGABYTE = 1_000_000
     show_default=True,
     help="After this long without a request, models leave the memory until the next one; 0 is never.",
 )
-def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> None:
+def serve(
+    collections: tuple[str, ...],
+    api_key: str | None,
+    api_key_file: str | None,
+    upload_limit: float,
+    **options: Any,
+) -> None:
     """Serve the web page and the HTTP API.
 
     \b
@@ -127,10 +140,16 @@ def serve(collections: tuple[str, ...], upload_limit: float, **options: Any) -> 
     """
     _one_thread_for_each_product()
     from ..server import Settings
+    from ..server.settings import read_key
     from .models import fetch_for
 
+    if api_key_file:
+        if api_key:
+            raise click.UsageError("The API key is given twice: by itself, and in a file.")
+        api_key = read_key(Path(api_key_file).expanduser())
     served = _served(collections)
-    settings = Settings(served, upload_bytes=int(upload_limit * _MEGABYTE), **options).checked()
+    size = int(upload_limit * _MEGABYTE)
+    settings = Settings(served, api_key=api_key, upload_bytes=size, **options).checked()
     for path in served.values():
         fetch_for(str(path), None)
     _run(settings)

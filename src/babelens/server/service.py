@@ -252,6 +252,16 @@ class Handle:
         """Another text whenever the collection changed, whoever changed it."""
         return await self._ask(lambda one: one.version)
 
+    async def check(self) -> None:
+        """Raises what opening and reading raise. It does not count as use: monitors ask all the time, and would keep
+        models in memory that nobody searches with."""
+
+        def look() -> None:
+            with _Use(self, counts=False) as collection:
+                _ = collection.version
+
+        await self._service.workers.run(look)
+
     # -- pictures ------------------------------------------------------------------------------------------
 
     async def picture(self, item_id: str, max_side: int = 1024) -> tuple[bytes, str]:
@@ -326,9 +336,10 @@ class Handle:
     def _using(self) -> _Use:
         return _Use(self)
 
-    def borrow(self) -> Collection:
+    def borrow(self, *, counts: bool = True) -> Collection:
         """The collection, opened when it is not, and again when its folder holds another one by now."""
-        self._service.touch()
+        if counts:
+            self._service.touch()
         with self._lock:
             if self._collection is not None and self._inode != _inode(self.path):
                 self._retired.append(self._collection)
@@ -342,8 +353,9 @@ class Handle:
             self._users += 1
             return self._collection
 
-    def give_back(self) -> None:
-        self._service.touch()
+    def give_back(self, *, counts: bool = True) -> None:
+        if counts:
+            self._service.touch()
         with self._lock:
             self._users -= 1
             if not self._users:
@@ -367,14 +379,15 @@ class Handle:
 class _Use:
     """A collection while it is used: it is not closed meanwhile."""
 
-    def __init__(self, handle: Handle) -> None:
+    def __init__(self, handle: Handle, *, counts: bool = True) -> None:
         self._handle = handle
+        self._counts = counts
 
     def __enter__(self) -> Collection:
-        return self._handle.borrow()
+        return self._handle.borrow(counts=self._counts)
 
     def __exit__(self, *_: object) -> None:
-        self._handle.give_back()
+        self._handle.give_back(counts=self._counts)
 
 
 def _inode(path: Path) -> int | None:

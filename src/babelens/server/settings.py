@@ -66,9 +66,24 @@ class Settings:
         if self.api_key is None and not is_loopback(self.host):
             raise ServiceError(
                 f"Everybody who reaches {self.host or 'this machine'} could search these collections.",
-                hint="Set a key with --api-key or BABELENS_API_KEY, or stay on 127.0.0.1.",
+                hint="Set a key with BABELENS_API_KEY, --api-key-file or --api-key, or stay on 127.0.0.1.",
             )
         return self
+
+
+def read_key(path: Path) -> str:
+    """The API key in a file, without the white space around it. Raises :class:`ServiceError`."""
+    try:
+        key = path.read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise ServiceError(
+            f"The API key cannot be read from {path}: {reason}.",
+            hint="The file has to be there, and readable by the user that the service runs as.",
+        ) from error
+    if not key:
+        raise ServiceError(f"{path} is empty; it should hold the API key.")
+    return key
 
 
 def is_loopback(host: str) -> bool:

@@ -121,6 +121,20 @@ def test_models_leave_when_idle_and_come_back(own: Path) -> None:
     with_service(own, use, idle_seconds=0.3)
 
 
+def test_monitors_keep_no_model_in_memory(own: Path) -> None:
+    async def use(service: Service) -> None:
+        handle = service.open()
+        await handle.search("dog", k=3)
+        for _ in range(200):
+            await asyncio.sleep(0.02)
+            await handle.check()
+            if not service.loaded:
+                break
+        assert service.loaded == []
+
+    with_service(own, use, idle_seconds=0.3)
+
+
 def test_what_is_in_use_is_not_closed(own: Path) -> None:
     async def use(service: Service) -> None:
         handle = service.open()

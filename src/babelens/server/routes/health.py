@@ -23,7 +23,7 @@ async def ready(service: ServiceDep, response: Response) -> schemas.HealthOut:
     problems = ["shutting down"] if service.closing else []
     for name in service.collections():
         try:
-            await service.open(name).version()
+            await service.open(name).check()
         except BabelensError as error:
             problems.append(f"{name}: {type(error).__name__}")
     response.status_code = 503 if problems else 200
