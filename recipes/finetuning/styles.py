@@ -63,6 +63,15 @@ def write_splits(data: Path, out: Path, *, per_hundred: int, seed: int) -> dict[
     test, validation = everywhere[:TEST], everywhere[TEST : TEST + VALIDATION]
     rest = [name for name in shown if name not in {*test, *validation}]
     random.Random(seed).shuffle(rest)
+
+    # Some flags are drawn alike to the last byte, under two names.
+    def known(names: list[str]) -> set[bytes]:
+        return {(data / "images" / STYLE / name).read_bytes() for name in names}
+
+    tested = known(test)
+    validation = [name for name in validation if not known([name]) & tested]
+    held_out = tested | known(validation)
+    rest = [name for name in rest if not known([name]) & held_out]
     train = rest[: max(1, round(len(rest) * per_hundred / 100))]
     out.mkdir(parents=True, exist_ok=True)
     files = {}
