@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,13 +31,15 @@ _SAMPLE: Final = 200
 class Domain:
     """Pictures that are measured with, as the encoder will see them, and their captions by language.
 
-    ``pixels`` (n, s, s, 3) uint8; ``owners`` (m,) says to which picture each caption of ``bodies`` belongs.
+    ``pixels`` (n, s, s, 3) uint8; ``owners`` (m,) says to which picture each caption of ``bodies`` belongs. ``still``
+    keeps vectors of towers that are not trained, by tower.
     """
 
     name: str
     photographs: Photographs
     bodies: Mapping[str, Sequence[str]]
     owners: Mapping[str, Ids]
+    still: dict[str, Any] = field(default_factory=dict)
 
     @property
     def pixels(self) -> NDArray[np.uint8]:

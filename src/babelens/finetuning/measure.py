@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,7 @@ from .tunable import Tunable
 
 DIRECTIONS: Final = ("text_to_image", "image_to_text")
 Values = NDArray[np.float64]
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -108,10 +109,27 @@ def gains(before: Outcome, after: Outcome, *, k: int, seed: int = 0) -> dict[str
 
 
 def measure(tunable: Tunable, domain: Domain) -> Outcome:
-    """Encodes a domain with the present weights, as it would be served, and ranks it exactly."""
-    images = tunable.encode_pictures(domain.pixels)
-    texts = {tag: tunable.encode_texts(bodies) for tag, bodies in domain.bodies.items()}
+    """Encodes a domain with the present weights, as it would be served, and ranks it exactly.
+
+    The vectors of towers that are not trained are kept with the domain, and not computed again.
+    """
+    images = _once(tunable, domain, "image", lambda: tunable.encode_pictures(domain.pixels))
+    texts = _once(
+        tunable,
+        domain,
+        "text",
+        lambda: {tag: tunable.encode_texts(bodies) for tag, bodies in domain.bodies.items()},
+    )
     return outcome(images, texts, domain)
+
+
+def _once(tunable: Tunable, domain: Domain, tower: str, encode: Callable[[], T]) -> T:
+    if tower not in tunable.still:
+        return encode()
+    if tower not in domain.still:
+        domain.still[tower] = encode()
+    kept: T = domain.still[tower]
+    return kept
 
 
 def outcome(images: Floats, texts: Mapping[str, Floats], domain: Domain) -> Outcome:

@@ -44,19 +44,13 @@ def choose(tunable: Tunable, settings: Settings) -> None:
                 parameter.requires_grad_(id(parameter) in used[name] or parameter.requires_grad)
         elif settings.parts == "projections":
             _last_layer(tunable, name).requires_grad_(True)
+    tunable.still = frozenset(name for name in towers if not _learns(tunable, name, used[name]))
 
 
 def trained(tunable: Tunable) -> dict[str, nn.Parameter]:
     """The weights that `choose` marked, by name, each once."""
     both = nn.ModuleDict({"image": tunable.image, "text": tunable.text})
     return {name: value for name, value in both.named_parameters() if value.requires_grad}
-
-
-def is_trained(tunable: Tunable, tower: str) -> bool:
-    """Whether what a tower says can change."""
-    used = _used(tunable, tower)
-    module = getattr(tunable, tower)
-    return any(id(value) in used for value in module.parameters() if value.requires_grad)
 
 
 def groups(tunable: Tunable, settings: Settings) -> list[dict[str, Any]]:
@@ -84,6 +78,11 @@ def _depth(name: str) -> int | None:
     if number:
         return int(number[1]) + 1
     return 0 if _BOTTOM.search(name) else None
+
+
+def _learns(tunable: Tunable, tower: str, used: set[int]) -> bool:
+    module: nn.Module = getattr(tunable, tower)
+    return any(id(value) in used for value in module.parameters() if value.requires_grad)
 
 
 def _used(tunable: Tunable, tower: str) -> set[int]:

@@ -66,7 +66,6 @@ class Run:
         self._digest = _digest(tunable, data, settings)
         torch.manual_seed(settings.seed)
         parts.choose(tunable, settings)
-        self._trains = {tower: parts.is_trained(tunable, tower) for tower in ("image", "text")}
         count = (
             len(data.train) if data.train is not None else len(data.parallel.rows if data.parallel else ())
         )
@@ -216,9 +215,9 @@ class Run:
         still: dict[str, Tensor] = {}
         if train is None:
             return still
-        if not self._trains["image"]:
+        if "image" in self.tunable.still:
             still["pictures"] = torch.from_numpy(self.tunable.encode_pictures(train.pixels()))
-        if not self._trains["text"]:
+        if "text" in self.tunable.still:
             different = sorted(
                 {
                     body

@@ -39,13 +39,15 @@ _BATCH = 128
 class Tunable:
     """``image`` takes standardised pixels (n, 3, s, s), ``text`` ids and mask (n, length); both give (n, dim).
 
-    The two may share one module and so their weights. ``own`` says that `babelens train` made the networks.
+    The two may share one module and so their weights. ``own`` says that `babelens train` made the networks. ``still``
+    names the towers that are not trained, whose vectors never change.
     """
 
     base: TwoTowerEncoder
     image: nn.Module
     text: nn.Module
     own: bool
+    still: frozenset[str] = frozenset()
 
     def __post_init__(self) -> None:
         self.tokenizer = self.base.text_tower.tokenizer()
