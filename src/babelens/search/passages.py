@@ -18,7 +18,7 @@ from ..retrieval.calibration import confidence, measure_background
 from ..types import EncoderFingerprint, Filter, Progress
 from ..vectors import Floats
 from .judging import Judge, Place
-from .ranking import Ranking
+from .ranking import Ranking, places_of
 from .upkeep import FreshIndex
 
 if TYPE_CHECKING:
@@ -142,14 +142,7 @@ class PassageSearch:
         if allowed is not None and not len(allowed):
             return []
         scores, seqs = index.current().search(vector[None], _PER_ITEM * depth, allowed)
-        found = seqs[0] >= 0
-        owners = self._catalog.owners(seqs[0][found].tolist())
-        best: dict[str, Place] = {}
-        for seq, score in zip(seqs[0][found].tolist(), scores[0][found].tolist(), strict=True):
-            owner = owners.get(seq)  # not there when another process removed it this very moment
-            if owner is not None and owner.item_id not in best:
-                best[owner.item_id] = Place(owner.item_id, score, owner.text_row, seq)
-        return list(best.values())[:depth]
+        return places_of(self._catalog, scores, seqs, depth)
 
     def _judge(self, index: FreshIndex, vector: Floats, encoder: PassageEncoder) -> Judge:
         """Cosines of passage encoders lie close together and far from 0, so only what stands out counts."""

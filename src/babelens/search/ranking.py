@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Final, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
+from ..vectors import Floats, Ids
 from .judging import Judge, Place
+
+if TYPE_CHECKING:
+    from ..storage.catalog import Catalog
 
 RankingName = Literal["image", "caption", "passage", "words"]
 
@@ -41,3 +45,24 @@ class Ranking:
     def weight(self) -> float:
         best = self.judge(self.places[:1])[0] if self.places else None
         return self.trust * (_FLOOR + (1 - _FLOOR) * (1.0 if best is None else best))
+
+
+def places_of(catalog: Catalog, scores: Floats, seqs: Ids, depth: int) -> list[Place]:
+    """Up to ``depth`` items of what an index found for one query, each where its best vector stands.
+
+    Owners are looked up in pieces, until there are enough items: how many of the best vectors belong to the same item
+    is not known before. Shape: (1, n), (1, n).
+    """
+    found = seqs[0] >= 0
+    rows = list(zip(seqs[0][found].tolist(), scores[0][found].tolist(), strict=True))
+    best: dict[str, Place] = {}
+    for start in range(0, len(rows), 2 * depth):
+        if len(best) >= depth:
+            break
+        piece = rows[start : start + 2 * depth]
+        owners = catalog.owners([seq for seq, _ in piece])
+        for seq, score in piece:
+            owner = owners.get(seq)  # not there when another process removed it this very moment
+            if owner is not None and owner.item_id not in best:
+                best[owner.item_id] = Place(owner.item_id, score, owner.text_row, seq)
+    return list(best.values())[:depth]

@@ -43,7 +43,7 @@ from .correction import PictureCorrection, candidates
 from .documents import DocumentSearch
 from .judging import Judging, Place, pair_of
 from .kinds import PictureKind, PictureKinds
-from .ranking import BLIND, Ranking, RankingName
+from .ranking import BLIND, Ranking, RankingName, places_of
 from .routes import Routed, Router
 from .trust import Trust
 from .upkeep import FreshIndex
@@ -298,27 +298,16 @@ class Searcher:
         correction = self._correction.active(query.language) if corrected else None
         index = self.images.current()
         if correction is None:
-            return self._places(*index.search(target[None], depth, allowed))
+            return places_of(self._catalog, *index.search(target[None], depth, allowed), depth)
         found = index.search(target[None], max(depth, candidates(query.k)), allowed)
-        return self._places(*correction.reorder(*found, depth))
+        return places_of(self._catalog, *correction.reorder(*found, depth), depth)
 
     def _caption_places(self, meaning: Floats, where: Filter | None, depth: int) -> list[Place]:
         index = self.texts.current()
         allowed = None if where is None else self._allowed("text", where)
         per_item = min(_MAX_TEXTS_PER_ITEM, 1 + len(index) // max(1, len(self.images)))
         scores, seqs = index.search(meaning[None], depth * per_item, allowed)
-        return self._places(scores, seqs)[:depth]
-
-    def _places(self, scores: Floats, seqs: Ids) -> list[Place]:
-        """One place for each item, where its best vector stands."""
-        found = seqs[0] >= 0
-        owners = self._catalog.owners(seqs[0][found].tolist())
-        best: dict[str, Place] = {}
-        for seq, score in zip(seqs[0][found].tolist(), scores[0][found].tolist(), strict=True):
-            owner = owners.get(seq)
-            if owner is not None and owner.item_id not in best:
-                best[owner.item_id] = Place(owner.item_id, score, owner.text_row, seq)
-        return list(best.values())
+        return places_of(self._catalog, scores, seqs, depth)
 
     def _words_ranking(self, query: Query, words: str, where: Filter | None, depth: int) -> Ranking:
         """BM25. With a query language, texts of other languages do not count: shared spellings are accidents."""

@@ -131,10 +131,12 @@ def last(connection: sqlite3.Connection, table: str) -> int:
 
 
 def watermark(connection: sqlite3.Connection, encoder: int, modality: Modality) -> Watermark:
-    (highest,) = connection.execute(
-        "SELECT max(seq) FROM vectors WHERE encoder = ? AND modality = ?", (encoder, MODALITIES[modality])
-    ).fetchone()
-    return Watermark(highest or 0, last(connection, "removals"))
+    sql = """
+        SELECT (SELECT max(seq) FROM vectors WHERE encoder = ? AND modality = ?),
+               (SELECT seq FROM sqlite_sequence WHERE name = 'removals')
+    """
+    vectors, removals = connection.execute(sql, (encoder, MODALITIES[modality])).fetchone()
+    return Watermark(vectors or 0, removals or 0)
 
 
 def since(

@@ -1,4 +1,7 @@
-"""What handlers are given."""
+"""What handlers are given.
+
+All are coroutines: what is not, FastAPI runs on a thread of its own pool, which costs more than looking a thing up.
+"""
 
 from __future__ import annotations
 
@@ -20,12 +23,12 @@ CollectionName = Annotated[
 ]
 
 
-def service_of(request: Request) -> Service:
+async def service_of(request: Request) -> Service:
     service: Service = request.app.state.service
     return service
 
 
-def settings_of(request: Request) -> Settings:
+async def settings_of(request: Request) -> Settings:
     settings: Settings = request.app.state.settings
     return settings
 
@@ -34,12 +37,12 @@ ServiceDep = Annotated[Service, Depends(service_of)]
 SettingsDep = Annotated[Settings, Depends(settings_of)]
 
 
-def handle_of(service: ServiceDep, collection: CollectionName = None) -> Handle:
+async def handle_of(service: ServiceDep, collection: CollectionName = None) -> Handle:
     """The collection that a query parameter names."""
     return opened(service, collection)
 
 
-def renderer_of(settings: SettingsDep, handle: HandleDep) -> Renderer:
+async def renderer_of(settings: SettingsDep, handle: HandleDep) -> Renderer:
     return Renderer(settings, handle.name)
 
 
