@@ -34,7 +34,7 @@ from .asking import Asking
 from .passage_vectors import PassageVectors
 from .pictures import ItemPictures, picture_term
 from .reindex import ReindexReport, clean_up, reindex
-from .space import Loader, Space, load, model_name
+from .space import Loader, PassageLoader, Space, load, model_name
 from .tuning import Tuning
 
 if TYPE_CHECKING:
@@ -62,11 +62,12 @@ class Collection(Asking, PassageVectors, Tuning):
         *,
         model: str | Path | Encoder | None = None,
         loader: Loader | None = None,
+        passage_loader: PassageLoader | None = None,
     ) -> None:
         self.path = path
         self._catalog = catalog
         self._model = model
-        self._space = Space(path, catalog, model, loader)
+        self._space = Space(path, catalog, model, loader, passage_loader)
 
     @classmethod
     def open(
@@ -78,6 +79,7 @@ class Collection(Asking, PassageVectors, Tuning):
         read_only: bool = False,
         metric: Metric = "ip",
         loader: Loader | None = None,
+        passage_loader: PassageLoader | None = None,
         progress: Progress | None = None,
     ) -> Self:
         """Opens a collection, or makes one with the encoder ``model``.
@@ -85,7 +87,8 @@ class Collection(Asking, PassageVectors, Tuning):
         ``model`` is a name (see ``babelens models``), a folder, a hub repository, or an encoder; without it a new
         collection takes :func:`~babelens.models.registry.default_model`. ``metric`` is how a new collection's graph
         index compares vectors; scores are cosines either way. ``loader`` gives encoders by name in place of
-        :func:`~babelens.load_encoder`, for those who share them between collections. A collection of an older
+        :func:`~babelens.load_encoder`, and ``passage_loader`` those of passages that are searched with, for those who
+        share them between collections. A collection of an older
         version is brought up to date, unless it is opened to read only; ``progress`` counts its texts where that takes
         time.
 
@@ -110,7 +113,7 @@ class Collection(Asking, PassageVectors, Tuning):
         else:
             catalog = Catalog.open(path, read_only=read_only, progress=progress)
         try:
-            return cls(path, catalog, model=model, loader=loader)
+            return cls(path, catalog, model=model, loader=loader, passage_loader=passage_loader)
         except BaseException:
             catalog.close()
             raise

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar, cast
 
@@ -28,6 +29,9 @@ _Answer = TypeVar("_Answer")
 Loader = Callable[[str | Path], "Encoder"]
 """What gives the encoder of a name or folder, for those who share encoders between collections."""
 
+PassageLoader = Callable[[str | Path], "PassageEncoder"]
+"""The same of encoders of passages."""
+
 
 class Space:
     """The encoder of record of a collection, and the searcher over its vectors.
@@ -37,12 +41,18 @@ class Space:
     """
 
     def __init__(
-        self, path: Path, catalog: Catalog, model: str | Path | Encoder | None, loader: Loader | None = None
+        self,
+        path: Path,
+        catalog: Catalog,
+        model: str | Path | Encoder | None,
+        loader: Loader | None = None,
+        passage_loader: PassageLoader | None = None,
     ) -> None:
         self._path = path
         self._catalog = catalog
         self._model = model
         self._loader = loader
+        self._passage_loader = passage_loader
         self._loaded: Encoder | None = None
         self._next: Encoder | None = None
         self._kept: dict[EncoderFingerprint, Encoder] = {}
@@ -235,7 +245,8 @@ class Space:
         kept = self._kept_passages.get(setting.encoder)
         if kept is not None:
             return kept
-        encoder = load_passage_encoder(setting.model, fetch=False)
+        load_one = self._passage_loader or partial(load_passage_encoder, fetch=False)
+        encoder = load_one(setting.model)
         if encoder.fingerprint != setting.encoder:
             raise EncoderMismatchError(
                 f"{setting.model} is another model now than the one that encoded the passages.",

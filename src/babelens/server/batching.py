@@ -8,7 +8,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar
 
 from ..vectors import Floats
 
@@ -16,11 +16,20 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from ..models.protocols import Encoder
+    from ..models.protocols import Encoder, PassageEncoder
     from ..types import EncoderFingerprint
 
 T = TypeVar("T")
 _PICTURES: Final = 16  # decoded pictures are held while they wait
+
+
+class Batching(TypedDict):
+    """How calls are joined: what :class:`Batcher` calls so."""
+
+    wait: float
+    limit: int
+    company: Callable[[], bool]
+    heard: Callable[[int], None]
 
 
 @dataclass(eq=False)
@@ -162,3 +171,49 @@ class BatchedEncoder:
     @property
     def why(self) -> str | None:
         return getattr(self._encoder, "why", None)
+
+
+class BatchedPassageEncoder:
+    """An encoder that keeps :class:`~babelens.models.protocols.PassageEncoder` and joins the questions of threads.
+
+    Passages come in batches already, from the one who writes.
+    """
+
+    def __init__(
+        self,
+        encoder: PassageEncoder,
+        *,
+        wait: float,
+        limit: int,
+        company: Callable[[], bool] = lambda: True,
+        heard: Callable[[int], None] | None = None,
+    ) -> None:
+        self._encoder = encoder
+        self._questions: Batcher[str] = Batcher(
+            encoder.encode_queries, wait=wait, limit=limit, company=company, heard=heard
+        )
+
+    def encode_queries(self, texts: Sequence[str]) -> Floats:
+        return self._questions(texts)
+
+    def encode_passages(self, texts: Sequence[str]) -> Floats:
+        return self._encoder.encode_passages(texts)
+
+    def count_tokens(self, texts: Sequence[str]) -> list[int]:
+        return self._encoder.count_tokens(texts)
+
+    @property
+    def fingerprint(self) -> EncoderFingerprint:
+        return self._encoder.fingerprint
+
+    @property
+    def languages(self) -> tuple[str, ...]:
+        return self._encoder.languages
+
+    @property
+    def max_tokens(self) -> int:
+        return self._encoder.max_tokens
+
+    @property
+    def calibration(self) -> dict[str, float]:
+        return self._encoder.calibration

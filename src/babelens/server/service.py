@@ -21,7 +21,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from ..collection import Collection
 from ..errors import BabelensError, CollectionNotFoundError
 from ..types import Term
-from .batching import BatchedEncoder
+from .batching import BatchedEncoder, BatchedPassageEncoder, Batching
 from .caching import AnswerCache
 from .thumbnails import Thumbnails, webp
 from .uploads import decoded, forget, keep
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from ..answering import Answer
     from ..collection import CollectionInfo
-    from ..models.protocols import Encoder
+    from ..models.protocols import Encoder, PassageEncoder
     from ..types import Caption, Item, SearchResult, Text
     from .mapping import MapRow
     from .metrics import Metrics
@@ -62,6 +62,7 @@ class Service:
         self.closing = False
         self._handles = {name: Handle(self, name, path) for name, path in settings.collections.items()}
         self._encoders: dict[str, Encoder] = {}
+        self._passage_encoders: dict[str, PassageEncoder] = {}
         self._loading = threading.Lock()
         self._last = time.monotonic()
         self._idling: asyncio.Task[None] | None = None
@@ -119,20 +120,36 @@ class Service:
         with self._loading:
             known = self._encoders.get(str(model))
             if known is None:
-                known = self._encoders[str(model)] = self._batched(load_encoder(model, fetch=False))
+                encoder = load_encoder(model, fetch=False)
+                known = encoder if self._alone else BatchedEncoder(encoder, **self._batching)
+                self._encoders[str(model)] = known
             return known
 
-    def _batched(self, encoder: Encoder) -> Encoder:
-        settings = self.settings
-        if settings.batch_size == 1:
-            return encoder
-        return BatchedEncoder(
-            encoder,
-            wait=settings.batch_ms / 1000,
-            limit=settings.batch_size,
-            company=lambda: self.workers.taken > 1,
-            heard=self.metrics.batch_sizes.observe,
-        )
+    def load_passages(self, model: str | Path) -> PassageEncoder:
+        """The same of encoders of passages."""
+        from ..models.passages import load_passage_encoder
+
+        with self._loading:
+            known = self._passage_encoders.get(str(model))
+            if known is None:
+                encoder = load_passage_encoder(model, fetch=False)
+                known = encoder if self._alone else BatchedPassageEncoder(encoder, **self._batching)
+                self._passage_encoders[str(model)] = known
+            return known
+
+    @property
+    def _alone(self) -> bool:
+        """Whether each query is encoded by itself."""
+        return self.settings.batch_size == 1
+
+    @property
+    def _batching(self) -> Batching:
+        return {
+            "wait": self.settings.batch_ms / 1000,
+            "limit": self.settings.batch_size,
+            "company": lambda: self.workers.taken > 1,
+            "heard": self.metrics.batch_sizes.observe,
+        }
 
     def touch(self) -> None:
         self._last = time.monotonic()
@@ -141,13 +158,14 @@ class Service:
         """Closes the collections that nobody is using, with their models and indexes."""
         with self._loading:
             self._encoders.clear()
+            self._passage_encoders.clear()
         for handle in self._handles.values():
             handle.let_go()
 
     @property
     def loaded(self) -> list[str]:
         """The models that are in memory."""
-        return list(self._encoders)
+        return [*self._encoders, *self._passage_encoders]
 
     async def _let_go_when_idle(self) -> None:
         limit = self.settings.idle_seconds
@@ -305,7 +323,7 @@ class Handle:
     async def _write(self, change: Callable[[Collection], T]) -> T:
         def write() -> T:
             self._service.touch()
-            with Collection.open(self.path, create=False, loader=self._service.load) as collection:
+            with self._opened(read_only=False) as collection:
                 return change(collection)
 
         return await self._service.writers.run(write)
@@ -333,6 +351,15 @@ class Handle:
 
         return await (workers or self._service.workers).run(answer)
 
+    def _opened(self, *, read_only: bool) -> Collection:
+        return Collection.open(
+            self.path,
+            create=False,
+            read_only=read_only,
+            loader=self._service.load,
+            passage_loader=self._service.load_passages,
+        )
+
     def _using(self) -> _Use:
         return _Use(self)
 
@@ -346,9 +373,7 @@ class Handle:
                 self._collection = None
             if self._collection is None:
                 inode = _inode(self.path)
-                self._collection = Collection.open(
-                    self.path, create=False, read_only=True, loader=self._service.load
-                )
+                self._collection = self._opened(read_only=True)
                 self._inode = inode
             self._users += 1
             return self._collection

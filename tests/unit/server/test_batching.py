@@ -7,10 +7,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from babelens.models.protocols import Encoder
-from babelens.server.batching import BatchedEncoder, Batcher
+from babelens.models.protocols import Encoder, PassageEncoder
+from babelens.server.batching import BatchedEncoder, BatchedPassageEncoder, Batcher
 from babelens.vectors import Floats
-from tests.conftest import FakeEncoder
+from tests.conftest import FakeEncoder, FakePassageEncoder
 
 
 class Recorder:
@@ -105,3 +105,18 @@ def test_an_encoder_in_company_gives_what_it_gives_alone(encoder: FakeEncoder) -
 
 def test_more_values_than_the_limit_go_at_once(encoder: FakeEncoder) -> None:
     assert BatchedEncoder(encoder, wait=5.0, limit=8).encode_texts(["red"] * 200).shape == (200, 51)
+
+
+def test_questions_to_an_encoder_of_passages_are_joined_too() -> None:
+    heard: list[int] = []
+    alone = FakePassageEncoder()
+    batched = BatchedPassageEncoder(alone, wait=5.0, limit=4, heard=heard.append)
+    assert isinstance(batched, PassageEncoder)
+    questions = ["fuse", "Sicherung", "pump", "red apple"]
+    with ThreadPoolExecutor(4) as pool:
+        rows = list(pool.map(lambda text: batched.encode_queries([text])[0], questions))
+    np.testing.assert_allclose(rows, alone.encode_queries(questions), atol=1e-6)
+    assert heard == [4]
+    assert (batched.fingerprint, batched.max_tokens) == (alone.fingerprint, alone.max_tokens)
+    assert batched.encode_passages(["The fuse is red."]).shape == (1, 32)
+    assert heard == [4]

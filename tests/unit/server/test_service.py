@@ -162,6 +162,30 @@ def test_several_clients_meet_in_the_encoder(own: Path) -> None:
     with_service(own, use, batch_ms=50.0)
 
 
+def test_collections_share_an_encoder_of_passages(own: Path, tmp_path: Path, passage_folder: Path) -> None:
+    with babelens.Collection.open(own) as collection:
+        collection.encode_passages(passage_folder)
+    shutil.copytree(own, tmp_path / "second")
+
+    async def main() -> None:
+        service = Service(Settings({"own": own, "second": tmp_path / "second"}, batch_ms=50.0), Metrics())
+        try:
+            found = await asyncio.gather(
+                *(service.open(name).search("Which fuse feeds the pump?", k=5) for name in ("own", "second"))
+            )
+            for result in found:
+                assert "passage" in {reason.ranking for hit in result.hits for reason in hit.why}
+            assert service.loaded == ["mini", str(passage_folder)]
+            shared = service.load_passages(str(passage_folder))
+            assert shared is service.load_passages(str(passage_folder))
+            service.let_go()
+            assert service.loaded == []
+        finally:
+            await service.close()
+
+    asyncio.run(main())
+
+
 # -- the queue -----------------------------------------------------------------------------------------------
 
 
