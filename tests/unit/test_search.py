@@ -11,6 +11,8 @@ import pytest
 from babelens.collection import Collection
 from babelens.indexes import files, tuning
 from babelens.search import FreshIndex, upkeep
+from babelens.search.judging import Place
+from babelens.search.ranking import places_of
 from babelens.search.trust import Trust
 from babelens.storage import Catalog
 from babelens.types import EncoderFingerprint
@@ -182,3 +184,35 @@ def test_building_an_index_is_reported_too(tmp_path: Path) -> None:
         )
     assert (10_500, 10_500, "") in told
     assert told[-1] == (10_500, 10_500, "building the index")
+
+
+def test_each_item_stands_where_its_best_text_stands(catalog: Catalog) -> None:
+    encoder = fill(catalog, names("a", 12))
+    rows = catalog.put_texts(
+        [text(item_id, f"{word} {item_id}") for item_id in names("a", 12) for word in "xyz"]
+    )
+    seqs = catalog.put_vectors(encoder, "text", rows, unit_rows(36))
+    catalog.remove_items(["a4"])
+    order = np.random.default_rng(3).permutation(36)
+    ranked = np.append(seqs[order], [-1, -1])[None]  # an index pads what it did not find
+    scores = np.linspace(0.9, 0.1, ranked.size, dtype=np.float32)[None]
+    owners = catalog.owners(seqs.tolist())
+    expected: dict[str, Place] = {}
+    for score, seq in zip(scores[0].tolist(), ranked[0].tolist(), strict=True):
+        if seq in owners:
+            owner = owners[seq]
+            expected.setdefault(owner.item_id, Place(owner.item_id, score, owner.text_row, seq))
+    for depth in (1, 2, 5, 11, 40):
+        assert places_of(catalog, scores, ranked, depth) == list(expected.values())[:depth]
+
+
+def test_owners_are_looked_up_no_further_than_needed(
+    catalog: Catalog, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fill(catalog, names("a", 30))
+    asked: list[int] = []
+    owners = catalog.owners
+    monkeypatch.setattr(catalog, "owners", lambda seqs: asked.extend(seqs) or owners(seqs))
+    found = places_of(catalog, np.ones((1, 30), dtype=np.float32), np.arange(1, 31)[None], 5)
+    assert [place.item_id for place in found] == names("a", 5)
+    assert asked == list(range(1, 11))
