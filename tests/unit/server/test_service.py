@@ -162,7 +162,12 @@ def test_several_clients_meet_in_the_encoder(own: Path) -> None:
     with_service(own, use, batch_ms=50.0)
 
 
-def test_collections_share_an_encoder_of_passages(own: Path, tmp_path: Path, passage_folder: Path) -> None:
+def test_collections_share_an_encoder_of_passages(own: Path, tmp_path: Path) -> None:
+    for package in ("torch", "transformers"):
+        pytest.importorskip(package, reason="needs pip install 'babelens[torch]'")
+    from tests.checkpoints import passages
+
+    passage_folder = passages.e5(tmp_path / "multilingual-e5-small")
     with babelens.Collection.open(own) as collection:
         collection.encode_passages(passage_folder)
     shutil.copytree(own, tmp_path / "second")
