@@ -178,8 +178,8 @@ def _print_bound(
     rest = measured["one by one", 32].cpu_each - alone
     print(
         f"the text tower alone takes {costs} (ms of processor time for a text); mean call over all clients: "
-        f"{mean_batch:.1f}\na request one by one takes {rest:.1f} ms besides, so the best of these batches saves "
-        f"{(alone + rest) / (together + rest):.2f} × of it at most"
+        f"{mean_batch:.1f}\na request one by one takes {rest:.1f} ms besides: batching can make it cheaper by "
+        f"{(alone + rest) / (together + rest):.2f} × at most"
     )
 
 
