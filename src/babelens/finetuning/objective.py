@@ -16,15 +16,16 @@ Vectors = Mapping[str, Tensor]
 
 
 class Objective(nn.Module):
-    """Its own parameters are the temperature of InfoNCE, and scale and bias of the sigmoid loss."""
+    """Its own parameters are the temperature of InfoNCE, and scale and bias of the sigmoid loss; ``log_scale`` and
+    ``bias`` are what the model was trained with, as far as it says."""
 
-    def __init__(self, settings: Settings, *, log_scale: float) -> None:
+    def __init__(self, settings: Settings, *, log_scale: float, bias: float | None = None) -> None:
         super().__init__()
         self.settings = settings
         self.log_scale = nn.Parameter(torch.tensor(log_scale))
-        # SigLIP's start values (Zhai et al. 2023, arXiv 2303.15343).
-        self.sigmoid_scale = nn.Parameter(torch.tensor(10.0).log())
-        self.sigmoid_bias = nn.Parameter(torch.tensor(-10.0))
+        # A model of SigLIP's kind has its own; SigLIP's start values else (Zhai et al. 2023, arXiv 2303.15343).
+        self.sigmoid_scale = nn.Parameter(torch.tensor(math.log(10.0) if bias is None else log_scale))
+        self.sigmoid_bias = nn.Parameter(torch.tensor(-10.0 if bias is None else bias))
 
     @property
     def scale(self) -> Tensor:

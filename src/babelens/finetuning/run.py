@@ -75,7 +75,9 @@ class Run:
         self.warmup = max(1, round(settings.warmup * self.steps))
         self._still = self._encode_what_stays()
         self._targets = self._encode_targets(teacher)
-        self.objective = Objective(settings, log_scale=self._starting_scale()).to(tunable.device)
+        self.objective = Objective(settings, log_scale=self._starting_scale(), bias=tunable.bias).to(
+            tunable.device
+        )
         self.rate = settings.learning_rate or parts.usual_rate(tunable, settings.parts)
         # The temperature moves with the top layer.
         groups = [

@@ -136,8 +136,16 @@ class Tunable:
     @property
     def log_scale(self) -> float | None:
         """The logarithm of what the model was trained to multiply cosines by, where its weights say so."""
-        found = [value for name, value in self.named() if name.endswith("logit_scale")]
-        return float(found[0]) if found else None
+        return self._number("logit_scale")
+
+    @property
+    def bias(self) -> float | None:
+        """What a model of SigLIP's kind was trained to add to them then."""
+        return self._number("logit_bias")
+
+    def _number(self, ending: str) -> float | None:
+        found = [value for name, value in self.named() if name.endswith(ending)]
+        return float(found[0].detach()) if found else None
 
     def encoder(self, name: str, revision: str, **about: Any) -> TwoTowerEncoder:
         """An encoder of the present weights, to be exported; ``about`` as :class:`TwoTowerEncoder` takes it."""
