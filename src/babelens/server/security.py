@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 
-from .problems import ProblemError, problem
+from .problems import ProblemError, answer_of, fitting
 from .settings import Settings, is_loopback
 
 if TYPE_CHECKING:
@@ -36,6 +37,9 @@ REQUEST_ID: Final[ContextVar[str]] = ContextVar("babelens_request_id", default="
 
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
+_STATIC: Final = (
+    "/static/"  # styles and scripts of Babelens itself: pages that refuse somebody need them, too
+)
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORM_ROOM: Final = 64 * 1024  # what a form takes besides its file
 _CLIENTS: Final = 10_000
@@ -86,29 +90,26 @@ class Guard:
             body = _Body(receive, self._body_limit(exchange.headers), self._settings.body_seconds)
             await self._app(scope, body.receive, exchange.send)
         except ProblemError as error:
-            await exchange.answer(error.status_code, error.name, error.detail, error.hint, error.headers)
+            await exchange.answer(error)
         except Exception:
             _FAULTS.exception("request %s failed", exchange.request_id)
             if exchange.status:
                 raise  # part of the answer is sent: all that is left is to break the connection
-            await exchange.answer(
-                500,
-                "internal",
-                "This is a bug in Babelens.",
-                f"The service's log has the details under {exchange.request_id}.",
-                None,
-            )
+            hint = f"The service's log has the details under {exchange.request_id}."
+            await exchange.answer(ProblemError(500, "internal", "This is a bug in Babelens.", hint=hint))
         finally:
             REQUEST_ID.reset(token)
             self._note(scope, exchange)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        check_host(headers.get("host", ""), self._settings)
+        public = scope["path"].startswith(_STATIC)
+        if not public:
+            check_host(headers.get("host", ""), self._settings)
         if scope["path"] in _OPEN_TO_ALL:
             return
         client = scope.get("client")
         self._rates.take(client[0] if client else "")
-        if self._settings.api_key is not None:
+        if self._settings.api_key is not None and not public:
             check_key(headers, self._settings.api_key)
         if scope["method"] in _UNSAFE:
             check_origin(headers)
@@ -169,14 +170,12 @@ class _Exchange:
             self.sent += len(message.get("body", b""))
         await self._send(message)
 
-    async def answer(
-        self, status: int, name: str, detail: str, hint: str | None, headers: object | None
-    ) -> None:
+    async def answer(self, error: ProblemError) -> None:
         """Answers with a problem in place of the application."""
         if self.status:
             return
-        extra = dict(headers) if isinstance(headers, dict) else {}
-        response = problem(status, name, detail, hint=hint, request_id=self.request_id, headers=extra)
+        request = Request(self._scope)
+        response = fitting(request, answer_of(request, error), error.name)
         await response(self._scope, _nothing, self.send)
 
 

@@ -29,7 +29,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "extension": N_("File type"),
     "format": N_("Format"),
     "pages": N_("Number of pages"),
-    "label": N_("Label"),
+    "taken": N_("Taken"),
+    "camera": N_("Camera"),
 }
 # Shown elsewhere, or of no use to a reader.
 _UNSHOWN: Final = frozenset(
@@ -186,9 +187,11 @@ def _facts(item: Item, speech: Speech, *, show_path: bool) -> list[tuple[str, st
     found = []
     if show_path:
         found.append((speech.text(N_("Path")), readable(item.source.path)))
-    for key, label in _FIELDS.items():
-        if key in item.metadata and key not in _UNSHOWN:
-            found.append((speech.text(label), _shown(item.metadata[key], speech)))
+    found += [
+        (speech.text(label), _shown(item.metadata[key], speech, moment=key == "taken"))
+        for key, label in _FIELDS.items()
+        if key in item.metadata
+    ]
     if item.source.page is not None:
         found.append((speech.text(KIND_PAGE), speech.number(item.source.page)))
     if item.kind == "image" and "width" in item.metadata:
@@ -197,8 +200,9 @@ def _facts(item: Item, speech: Speech, *, show_path: bool) -> list[tuple[str, st
             N_("%(width)s × %(height)s pixels"), width=speech.number(width), height=speech.number(height)
         )
         found.append((speech.text(N_("Size")), size))
+    hidden = {*_FIELDS, *_UNSHOWN, *(("year",) if "taken" in item.metadata else ())}
     for key, value in item.metadata.items():
-        if key not in _FIELDS and key not in _UNSHOWN and value not in (None, ""):
+        if key not in hidden and value not in (None, ""):
             found.append((readable(str(key)), _shown(value, speech)))
     return found
 
@@ -206,7 +210,9 @@ def _facts(item: Item, speech: Speech, *, show_path: bool) -> list[tuple[str, st
 KIND_PAGE: Final = N_("Page")
 
 
-def _shown(value: object, speech: Speech) -> str:
+def _shown(value: object, speech: Speech, *, moment: bool = False) -> str:
+    if moment and (said := speech.moment(value)):
+        return said
     if isinstance(value, bool) or not isinstance(value, int | float):
         return readable(str(value))[:_LONGEST]
     # Years and numbers of things are no quantities: they are written without separators.
