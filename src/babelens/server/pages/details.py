@@ -107,7 +107,8 @@ def detail_of(item: Item, texts: Sequence[Text], speech: Speech, *, show_path: b
     headings = tuple(str(heading) for heading in item.metadata.get("headings", ()))
     described = item.kind != "passage" and best is not None
     alt = description_of(item, best, speech)
-    title = alt if described or not headings else headings[-1]
+    named = place_of(item, speech) if item.kind == "image" else ""
+    title = alt if described or not (headings or named) else (named or headings[-1])
     width, height = full_size(item)
     captions = [text for text in texts if text.origin != "ocr" and _describes(item, text)]
     captions.sort(key=lambda text: (text.language != speech.tag, text.status != "ok"))

@@ -77,17 +77,17 @@ class Finder:
             return Wall(tiles, first + 1, len(items) > PAGE_SIZE)
         hits, result = await self._ranked(query, first + PAGE_SIZE + 1)
         shown = hits[first : first + PAGE_SIZE]
-        tiles = await self._hit_tiles(shown, query, first + 1)
+        tiles = await self._hit_tiles(shown, query, first + 1, confident=result.confident)
         more = len(hits) > first + PAGE_SIZE
         notes = tuple(remark_of(note, self._speech) for note in result.notes)
         return Wall(tiles, first + 1, more, result.confident, notes)
 
-    async def hit(self, query: PageQuery, item_id: str) -> Hit | None:
-        """How a search found an item, if it is on that page of it."""
+    async def hit(self, query: PageQuery, item_id: str) -> tuple[Hit, bool] | None:
+        """How a search found an item, if it is on that page of it, and whether it was confident."""
         if not query.seeks:
             return None
-        hits, _ = await self._ranked(query, PAGE_SIZE * query.page + 1)
-        return next((hit for hit in hits if hit.item.id == item_id), None)
+        hits, result = await self._ranked(query, PAGE_SIZE * query.page + 1)
+        return next(((hit, result.confident) for hit in hits if hit.item.id == item_id), None)
 
     async def _ranked(self, query: PageQuery, wanted: int) -> tuple[list[Hit], SearchResult]:
         arguments = query.arguments(self._picture(query))
@@ -99,10 +99,12 @@ class Finder:
         result = await self._handle.similar(item.id, k=SIMILAR)
         return await self.tiles([hit.item for hit in result.hits], PageQuery(collection=query.collection))
 
-    async def _hit_tiles(self, hits: Sequence[Hit], query: PageQuery, first: int) -> tuple[Tile, ...]:
+    async def _hit_tiles(
+        self, hits: Sequence[Hit], query: PageQuery, first: int, *, confident: bool
+    ) -> tuple[Tile, ...]:
         texts = await self._handle.texts_of([hit.item.id for hit in hits])
         return tuple(
-            self._tile(hit.item, texts.get(hit.item.id, []), query, hit=hit, rank=rank)
+            self._tile(hit.item, texts.get(hit.item.id, []), query, hit=hit, rank=rank, confident=confident)
             for rank, hit in enumerate(hits, start=first)
         )
 
@@ -111,15 +113,8 @@ class Finder:
         texts = await self._handle.texts_of([item.id for item in items])
         return tuple(self._tile(item, texts.get(item.id, []), query) for item in items)
 
-    def _tile(
-        self,
-        item: Item,
-        texts: Sequence[Text],
-        query: PageQuery,
-        *,
-        hit: Hit | None = None,
-        rank: int | None = None,
-    ) -> Tile:
+    def _tile(self, item: Item, texts: Sequence[Text], query: PageQuery, **found: Any) -> Tile:
+        """A tile; ``found`` are the arguments of :func:`tile_of` about a hit."""
         pictured = item.kind in ("image", "page", "figure")
         return tile_of(
             item,
@@ -128,9 +123,8 @@ class Finder:
             address=view_address(item.id, query),
             more=more_address(item.id, query),
             thumbnail=self._renderer.address(item.id, "thumbnail") if pictured else None,
-            hit=hit,
-            rank=rank,
             words=" ".join((query.words, *query.plus)),
+            **found,
         )
 
     def _picture(self, query: PageQuery) -> Image | None:

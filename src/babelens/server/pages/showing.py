@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ...errors import InvalidQueryError
-from ...types import Hit, Item, Reason
+from ...types import Item, Reason
 from .details import Detail, Neighbours, OnPage, detail_of, neighbours_of, on_page
 from .failing import PictureGoneError
 from .tiles import Tile, found_by, strength_of, surest
@@ -58,9 +58,11 @@ async def show(visit: Visit, item_id: str) -> Shown:
 
 async def _found(visit: Visit, item: Item) -> Found | None:
     try:
-        hit: Hit | None = await visit.finder.hit(visit.query, item.id)
+        found = await visit.finder.hit(visit.query, item.id)
     except (PictureGoneError, InvalidQueryError):  # the item can be shown all the same
         return None
-    if hit is None:
+    if found is None:
         return None
-    return Found(strength_of(hit), tuple((found_by(one, visit.speech), one) for one in surest(hit)))
+    hit, confident = found
+    reasons = tuple((found_by(one, visit.speech), one) for one in surest(hit))
+    return Found(strength_of(hit, confident=confident), reasons)
