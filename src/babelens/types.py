@@ -140,7 +140,7 @@ class Note(str):
     code: str
     values: Mapping[str, Any]
 
-    def __new__(cls, text: str, code: str = "", **values: Any) -> Note:
+    def __new__(cls, text: str, code: str = "", /, **values: Any) -> Note:
         note = super().__new__(cls, text)
         note.code, note.values = code, values
         return note

@@ -107,8 +107,8 @@ def detail_of(item: Item, texts: Sequence[Text], speech: Speech, *, show_path: b
     headings = tuple(str(heading) for heading in item.metadata.get("headings", ()))
     described = item.kind != "passage" and best is not None
     alt = description_of(item, best, speech)
-    named = place_of(item, speech) if item.kind == "image" else ""
-    title = alt if described or not (headings or named) else (named or headings[-1])
+    place = place_of(item, speech)
+    title = alt if described else headings[-1] if headings else str(item.metadata.get("label") or place)
     width, height = full_size(item)
     captions = [text for text in texts if text.origin != "ocr" and _describes(item, text)]
     captions.sort(key=lambda text: (text.language != speech.tag, text.status != "ok"))
@@ -117,7 +117,7 @@ def detail_of(item: Item, texts: Sequence[Text], speech: Speech, *, show_path: b
         title=title,
         title_language=language_of(best) if best is not None and (described or headings) else None,
         alt=alt,
-        place=place_of(item, speech),
+        place=place,
         headings=headings,
         captions=tuple(_said(text, headings, speech) for text in captions),
         printed=tuple(_said(text, headings, speech) for text in texts if text.origin == "ocr"),

@@ -193,7 +193,7 @@ def description_of(item: Item, caption: Text | None, speech: Speech) -> str:
         return speech.text(N_("Picture without a description, %(name)s"), name=name)
     label = item.metadata.get("label")
     name = str(label) if label else speech.text(KIND_NAME[item.kind])
-    return f"{readable(name)}, {place_of(item, speech)}"
+    return f"{readable(name)} · {place_of(item, speech)}"
 
 
 def place_of(item: Item, speech: Speech) -> str:
