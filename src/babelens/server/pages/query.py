@@ -17,7 +17,6 @@ KINDS: Final[tuple[Kind, ...]] = get_args(Kind)
 _LONGEST: Final = 2000
 _TERMS: Final = 8
 _PAGES: Final = 300
-_DAY: Final = len("2024-05-31")
 
 # What the parameters of the address are called.
 _MANY: Final = {"plus": "plus", "minus": "minus", "like": "like", "unlike": "unlike", "kinds": "kind"}
@@ -155,11 +154,12 @@ def _clean(value: str) -> str:
 
 
 def _day(value: str) -> str:
-    """A day as ISO 8601 writes it; nothing for what is none. The last year has no day after its last."""
+    """A day such as 2024-05-31; nothing for what is none. The last year has no day after its last."""
     try:
-        return value if date.fromisoformat(value).year < date.max.year and len(value) == _DAY else ""
+        day = date.fromisoformat(value)
     except ValueError:
         return ""
+    return value if day.isoformat() == value and day.year < date.max.year else ""  # weeks are ISO 8601, too
 
 
 def _page(value: str) -> int:
