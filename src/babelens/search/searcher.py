@@ -443,7 +443,7 @@ class Searcher:
 
     # -- remarks -------------------------------------------------------------------------------------------
 
-    def _remarks(self, result: SearchResult, routed: Routed | None) -> list[str]:
+    def _remarks(self, result: SearchResult, routed: Routed | None) -> list[Note]:
         """What the user should know about this collection, each once."""
         remarks = []
         if self.images.damage or self.texts.damage:
