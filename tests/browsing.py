@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 from tests.serving import Served
@@ -32,20 +33,28 @@ def settle(page: Page) -> None:
         page.wait_for_selector(".controls:not([hidden])")
 
 
+# An address of every view and state; what stands in braces is the id of an item.
+VIEWS: Mapping[str, str] = {
+    "start": "/",
+    "results": "/?q=red+apple&minus=rooster&in=en",
+    "documents": "/?q=pump+fuse&kind=passage&kind=page&kind=figure",
+    "no match": "/?q=quantum+chromodynamics&page=2",
+    "empty": "/?collection=empty",
+    "less like this": "/?q=fruit&unlike={picture}",
+    "picture": "/view/{picture}?q=apple",
+    "figure": "/view/{figure}",
+    "question": "/question?q=fuse",
+    "about": "/about",
+    "map": "/atlas",
+    "problem": "/view/nothing",
+}
+
+
+def address(served: Served, view: str) -> str:
+    return VIEWS[view].format(
+        picture=first_id(served, "red apple"), figure=first_id(served, "pump fuse", kinds=["figure"])
+    )
+
+
 def views(served: Served) -> list[str]:
-    """An address of every view and state."""
-    item, figure = first_id(served, "red apple"), first_id(served, "pump fuse", kinds=["figure"])
-    return [
-        "/",
-        "/?q=red+apple&minus=rooster&in=en",
-        "/?q=pump+fuse&kind=passage&kind=page&kind=figure",
-        "/?q=quantum+chromodynamics&page=2",
-        "/?collection=empty",
-        f"/?q=fruit&unlike={item}",
-        f"/view/{item}?q=apple",
-        f"/view/{figure}",
-        "/question?q=fuse",
-        "/about",
-        "/atlas",
-        "/view/nothing",
-    ]
+    return [address(served, view) for view in VIEWS]

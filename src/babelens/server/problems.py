@@ -16,6 +16,7 @@ from .workers import OverloadedError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
+    from starlette.datastructures import Headers
     from starlette.responses import Response
 
 _LOG: Final = logging.getLogger("babelens.server")
@@ -158,9 +159,14 @@ def answer_of(request: Request, error: Exception) -> JSONResponse:
     return problem(status, name, error.detail, hint=hint, request_id=known_as, headers=error.headers)
 
 
+def wants_page(headers: Headers) -> bool:
+    """Whether a browser asks for something to show to its reader."""
+    return "text/html" in headers.get("accept", "")
+
+
 def fitting(request: Request, answer: JSONResponse, name: str) -> Response:
     """A problem as it is for programs; for a browser that asked for a page, one that says it to its reader."""
-    if "text/html" not in request.headers.get("accept", ""):
+    if not wants_page(request.headers):
         return answer
     page: Response = request.app.state.problem_page(request, answer, name)
     return page

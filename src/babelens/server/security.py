@@ -15,6 +15,7 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -22,7 +23,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.requests import Request
 
-from .problems import ProblemError, answer_of, fitting
+from .problems import ProblemError, answer_of, fitting, wants_page
 from .settings import Settings, is_loopback
 
 if TYPE_CHECKING:
@@ -90,6 +91,8 @@ class Guard:
             body = _Body(receive, self._body_limit(exchange.headers), self._settings.body_seconds)
             await self._app(scope, body.receive, exchange.send)
         except ProblemError as error:
+            if error.status_code == 413 and wants_page(exchange.headers):
+                await _hear_out(receive, self._settings.body_seconds)
             await exchange.answer(error)
         except Exception:
             _FAULTS.exception("request %s failed", exchange.request_id)
@@ -177,6 +180,14 @@ class _Exchange:
         request = Request(self._scope)
         response = fitting(request, answer_of(request, error), error.name)
         await response(self._scope, _nothing, self.send)
+
+
+async def _hear_out(receive: Receive, seconds: float) -> None:
+    """Takes what is still coming and forgets it: a browser shows no answer while it has more to send."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds or None):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 async def _nothing() -> Message:
@@ -280,7 +291,7 @@ def check_key(headers: Headers, key: str) -> None:
     given = headers.get("x-api-key") or _authorized(headers.get("authorization", ""))
     if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key.encode()):
         return
-    asks = "Basic" if "text/html" in headers.get("accept", "") else "Bearer"
+    asks = "Basic" if wants_page(headers) else "Bearer"
     raise ProblemError(
         401,
         "key-needed",

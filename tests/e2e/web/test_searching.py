@@ -159,7 +159,7 @@ def test_filter_by_date(visit: Callable[..., Page]) -> None:
 
 def test_upload_that_is_too_large_is_a_page(visit: Callable[..., Page], tmp_path: Path) -> None:
     """The browser hears it although the service does not wait for the whole file."""
-    (tmp_path / "large.png").write_bytes(b"x" * 21_000_000)
+    (tmp_path / "large.png").write_bytes(b"x" * 25_000_000)
     page = visit("/", locale="de")
     page.set_input_files("#file", tmp_path / "large.png")
     page.wait_for_url("**/picture")
