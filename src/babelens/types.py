@@ -134,13 +134,25 @@ class Hit:
     why: tuple[Reason, ...] = ()
 
 
+class Note(str):
+    """A remark in English that others can say, too: ``code`` tells what it is about, ``values`` what stands in it."""
+
+    code: str
+    values: Mapping[str, Any]
+
+    def __new__(cls, text: str, code: str = "", /, **values: Any) -> Note:
+        note = super().__new__(cls, text)
+        note.code, note.values = code, values
+        return note
+
+
 @dataclass(frozen=True, slots=True)
 class SearchResult:
     """Hits, best first.
 
     ``confident`` is False when the best hit does not stand out from the collection's background scores;
     ``confidence`` is the probability behind it, in [0, 1]. ``timings`` are milliseconds by step.
-    ``notes`` are things the user should know once, such as a text that was cut.
+    ``notes`` are things the user should know once, such as a text that was cut; most are a :class:`Note`.
     """
 
     query: Query

@@ -169,7 +169,11 @@ def serve(
     "--http", is_flag=True, help="Speak streamable HTTP on this machine, in place of stdin and stdout."
 )
 @click.option(
-    "--port", type=click.IntRange(1, 65535), default=8001, show_default=True, help="The port for --http."
+    "--port",
+    type=click.IntRange(0, 65535),
+    default=8001,
+    show_default=True,
+    help="The port for --http; 0 takes a free one.",
 )
 @click.option("--show-paths", is_flag=True, help="Put the paths of files into answers.")
 def mcp(collections: tuple[str, ...], http: bool, port: int, show_paths: bool) -> None:

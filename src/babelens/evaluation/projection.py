@@ -64,6 +64,7 @@ def _pca(vectors: Floats, _: int) -> Projection:
 def _tsne(vectors: Floats, seed: int) -> Projection:
     try:
         from sklearn.manifold import TSNE
+        from threadpoolctl import threadpool_limits
     except ImportError as error:
         raise MissingExtraError("scikit-learn", "eval") from error
 
@@ -73,7 +74,10 @@ def _tsne(vectors: Floats, seed: int) -> Projection:
     model = TSNE(
         perplexity=perplexity, init="pca" if components.shape[1] > 1 else "random", random_state=seed
     )
-    places = model.fit_transform(components)
+    # Threads that wait for each other at every step are many times slower than one wherever something else runs, and
+    # the order of their sums would make the places differ.
+    with threadpool_limits(1, user_api="openmp"):
+        places = model.fit_transform(components)
     parameters = {"perplexity": round(perplexity, 2), "iterations": int(model.n_iter_) + 1}
     return Projection(places.astype(np.float32), "tsne", {**_before(components, shares), **parameters})
 

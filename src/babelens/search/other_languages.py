@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from ..errors import BabelensError
 from ..language_detection import detect_language
 from ..languages import LANGUAGES, main_script
-from ..types import Query, Translation
+from ..types import Note, Query, Translation
 
 if TYPE_CHECKING:
     from ..storage.catalog import Catalog
@@ -55,11 +55,7 @@ class OtherLanguages:
                 missing.append(target)
             else:
                 done.append(made)
-        notes += [
-            f"Documents in {LANGUAGES[made.target].name} were searched for “{made.body}”, a machine translation by "
-            f"{made.model}."
-            for made in done
-        ]
+        notes += [_searched(made) for made in done]
         key = (source or "", *missing)
         if missing and key not in self._told:
             self._told.add(key)
@@ -72,15 +68,10 @@ class OtherLanguages:
         try:
             made = self._translate(words, source, target)
         except BabelensError as error:
-            notes.append(
-                f"The question could not be translated into {LANGUAGES[target].name}: {error.message}"
-            )
+            notes.append(_not_translated(target, error.message))
             return None
         if made is not None and made.status != "ok":
-            notes.append(
-                f"The question could not be translated into {LANGUAGES[target].name}: {made.model} gave "
-                f"{made.body!r}, and {made.reason}."
-            )
+            notes.append(_not_translated(target, f"{made.model} gave {made.body!r}, and {made.reason}."))
             return None
         return made
 
@@ -107,12 +98,26 @@ def tell_apart(query: Query, words: str, documents: Iterable[str]) -> tuple[str 
     return None, [tag for tag in documents if script not in LANGUAGES[tag].scripts]
 
 
-def _not_searched(source: str | None, missing: list[str]) -> str:
+def _searched(made: Translation) -> Note:
+    said = (
+        f"Documents in {LANGUAGES[made.target].name} were searched for “{made.body}”, a machine translation by "
+        f"{made.model}."
+    )
+    return Note(said, "translated", language=made.target, text=made.body, model=made.model)
+
+
+def _not_translated(target: str, reason: str) -> Note:
+    said = f"The question could not be translated into {LANGUAGES[target].name}: {reason}"
+    return Note(said, "not-translated", language=target)
+
+
+def _not_searched(source: str | None, missing: list[str]) -> Note:
     names = [LANGUAGES[tag].name for tag in missing]
     listed = " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))
     asked = f"The question is in {LANGUAGES[source].name}" if source else "The question is in another script"
-    return (
+    said = (
         f"{asked}, and documents in {listed} were not searched by their text: only passages in the question's own "
         "language could be matched. `babelens index FOLDER --passage-model multilingual-e5-small` makes passages of "
         "all languages findable."
     )
+    return Note(said, "not-searched", languages=tuple(missing))

@@ -15,7 +15,7 @@ import numpy as np
 
 from ..errors import BabelensError
 from ..retrieval.calibration import confidence, measure_background
-from ..types import EncoderFingerprint, Filter, Progress
+from ..types import EncoderFingerprint, Filter, Note, Progress
 from ..vectors import Floats
 from .judging import Judge, Place
 from .ranking import Ranking, places_of
@@ -116,19 +116,20 @@ class PassageSearch:
             encoder = self._load(current.setting)
             vector = encoder.encode_queries([question])[0]
         except BabelensError as error:
-            notes.append(
-                f"Passages are not searched by meaning: {error.message}"
-                + (f" {error.hint}" if error.hint else "")
-            )
+            said = f"Passages are not searched by meaning: {error.message}"
+            notes.append(Note(said + (f" {error.hint}" if error.hint else ""), "passages-by-words"))
             return None
         (count,) = encoder.count_tokens([question])
+        model = current.setting.model
         if count > encoder.max_tokens:
-            notes.append(
-                f"The question has {count} tokens, more than the {encoder.max_tokens} that {current.setting.model} "
-                "takes: for its meaning the first of them count."
+            said = (
+                f"The question has {count} tokens, more than the {encoder.max_tokens} that {model} takes: for its "
+                "meaning the first of them count."
             )
+            notes.append(Note(said, "text-cut", model=model))
         if language is not None and language not in encoder.languages:
-            notes.append(f"{current.setting.model} was not trained on the language {language!r}.")
+            said = f"{model} was not trained on the language {language!r}."
+            notes.append(Note(said, "untrained-language", model=model, language=language))
         return Ranking(
             "passage",
             self._places(current.index, vector, where, depth),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..errors import BabelensError, EncoderMismatchError
 from ..language_detection import detect_language
 from ..languages import LANGUAGES
-from ..types import EncoderFingerprint
+from ..types import EncoderFingerprint, Note
 
 if TYPE_CHECKING:
     from ..models.protocols import Encoder
@@ -127,14 +127,16 @@ class Router:
         try:
             routed = Routed(route, self._encoder_of(route))
         except BabelensError as error:
-            notes.append(
+            said = (
                 f"Fallback: the collection's own text tower ranks the pictures for {language!r}, where {route.model} "
                 f"is set. {error.message}" + (f" {error.hint}" if error.hint else "")
             )
+            notes.append(Note(said, "own-tower", model=route.model))
             return None
         if language is None:
             name = LANGUAGES[route.language].name
-            notes.append(f"The words were taken for {name}; --lang says otherwise.")
+            said = f"The words were taken for {name}; --lang says otherwise."
+            notes.append(Note(said, "taken-for", language=route.language))
         return routed
 
     def _routes(self) -> dict[str, Route]:

@@ -30,6 +30,7 @@ from ..types import (
     Comparison,
     Filter,
     Hit,
+    Note,
     Progress,
     Query,
     Reason,
@@ -369,15 +370,18 @@ class Searcher:
         if not terms:
             return []
         encoder = routed.encoder if routed else self._load()
+        name = encoder.fingerprint.name
         bodies = [term.text or "" for term in terms]
         for count in encoder.count_tokens(bodies):
             if count > encoder.max_tokens:
-                notes.append(
+                cut = (
                     f"A text has {count} tokens, more than the {encoder.max_tokens} that the encoder takes: for its "
                     "meaning a part of them counts. The search for words uses all of it."
                 )
+                notes.append(Note(cut, "text-cut", model=name))
         if language is not None and language not in encoder.languages:
-            notes.append(f"{encoder.fingerprint.name} was not trained on the language {language!r}.")
+            said = f"{name} was not trained on the language {language!r}."
+            notes.append(Note(said, "untrained-language", model=name, language=language))
         return list(encoder.encode_texts(bodies))
 
     def _picture_vector(self, term: Term) -> Floats:
@@ -439,22 +443,24 @@ class Searcher:
 
     # -- remarks -------------------------------------------------------------------------------------------
 
-    def _remarks(self, result: SearchResult, routed: Routed | None) -> list[str]:
+    def _remarks(self, result: SearchResult, routed: Routed | None) -> list[Note]:
         """What the user should know about this collection, each once."""
         remarks = []
         if self.images.damage or self.texts.damage:
-            remarks.append("A damaged index file is not used; `babelens compact` builds it again.")
+            damaged = "A damaged index file is not used; `babelens compact` builds it again."
+            remarks.append(Note(damaged, "damaged-index"))
         if routed is not None:
-            remarks.append(
-                f"Pictures are ranked for {routed.route.language!r} through the text tower of {routed.route.model}, "
+            language, model = routed.route.language, routed.route.model
+            ranked = (
+                f"Pictures are ranked for {language!r} through the text tower of {model}, "
                 "as `babelens tune routing` measured to be better here."
             )
+            remarks.append(Note(ranked, "routed", model=model, language=language))
         by_text = any(term.text for term in result.query.terms) and result.query.mode != "text"
         if by_text and not self._load().photographs and self._cannot_see(result):
             name = self._load().fingerprint.name
-            remarks.append(
-                f"{name} was not trained on photographs: words find these pictures by captions and file names only."
-            )
+            blind = f"{name} was not trained on photographs: words find these pictures by captions and file names only."
+            remarks.append(Note(blind, "no-photographs", model=name))
         fresh = [remark for remark in remarks if remark not in self._told]
         self._told.update(fresh)
         return fresh

@@ -52,7 +52,7 @@ def create_app(settings: Settings) -> FastAPI:
         responses={"4XX": _PROBLEM, "5XX": _PROBLEM},
     )
     app.state.settings, app.state.service, app.state.metrics = settings, service, metrics
-    problems.install(app, show_paths=settings.show_paths)
+    problems.install(app)
     app.add_exception_handler(NotModifiedError, _not_modified)
     app.add_middleware(Guard, settings=settings, metrics=metrics)
     parts = [search, uploads, items, answers, collections, health]

@@ -16,6 +16,7 @@ from .workers import OverloadedError
 
 if TYPE_CHECKING:
     from fastapi import FastAPI, Request
+    from starlette.datastructures import Headers
     from starlette.responses import Response
 
 _LOG: Final = logging.getLogger("babelens.server")
@@ -80,9 +81,7 @@ def problem(
 
 def of_error(error: errors.BabelensError, *, show_paths: bool, request_id: str | None = None) -> JSONResponse:
     """The answer for an error of the library. Messages may name files, so only some are passed on."""
-    status, name = next(
-        ((status, name) for kind, status, name in _STATUS if isinstance(error, kind)), (500, "internal")
-    )
+    status, name = kind_of(error)
     detail, hint = told(error, show_paths=show_paths)
     headers = {"Retry-After": "1"} if status in (409, 503) else {}
     if isinstance(error, OverloadedError):
@@ -90,6 +89,19 @@ def of_error(error: errors.BabelensError, *, show_paths: bool, request_id: str |
     if status >= 500 and not isinstance(error, OverloadedError):
         _LOG.warning("%s: %s", type(error).__name__, error.message)
     return problem(status, name, detail, hint=hint, request_id=request_id, headers=headers)
+
+
+def kind_of(error: Exception) -> tuple[int, str]:
+    """The status of an error, and the name that tells it from others of that status."""
+    if isinstance(error, ProblemError):
+        return error.status_code, error.name
+    if isinstance(error, HTTPException):
+        return error.status_code, HTTPStatus(error.status_code).phrase.lower().replace(" ", "-")
+    if isinstance(error, RequestValidationError):
+        return 422, "invalid-request"
+    return next(
+        ((status, name) for kind, status, name in _STATUS if isinstance(error, kind)), (500, "internal")
+    )
 
 
 def told(error: errors.BabelensError, *, show_paths: bool) -> tuple[str, str | None]:
@@ -121,43 +133,43 @@ _UNTOLD: Final[tuple[tuple[type[errors.BabelensError], str], ...]] = (
 )
 
 
-def install(app: FastAPI, *, show_paths: bool) -> None:
+def install(app: FastAPI) -> None:
     """Makes an application answer every error with a problem."""
 
-    async def on_library_error(request: Request, error: Exception) -> Response:
-        assert isinstance(error, errors.BabelensError)
-        return of_error(error, show_paths=show_paths, request_id=request_id(request))
+    async def on_error(request: Request, error: Exception) -> Response:
+        return fitting(request, answer_of(request, error), kind_of(error)[1])
 
-    async def on_invalid(request: Request, error: Exception) -> Response:
-        assert isinstance(error, RequestValidationError)
+    for kind in (errors.BabelensError, RequestValidationError, HTTPException):
+        app.add_exception_handler(kind, on_error)
+
+
+def answer_of(request: Request, error: Exception) -> JSONResponse:
+    """The answer for an error of the library, of a request that is not valid, or of HTTP."""
+    known_as = request_id(request)
+    if isinstance(error, errors.BabelensError):
+        return of_error(error, show_paths=request.app.state.settings.show_paths, request_id=known_as)
+    status, name = kind_of(error)
+    if isinstance(error, RequestValidationError):
         fields = [_field(one) for one in error.errors()]
         first = fields[0] if fields else {"field": "body", "message": "is not understood"}
-        return problem(
-            422,
-            "invalid-request",
-            f"{first['field']}: {first['message']}.",
-            fields=fields,
-            request_id=request_id(request),
-        )
+        detail = f"{first['field']}: {first['message']}."
+        return problem(status, name, detail, fields=fields, request_id=known_as)
+    assert isinstance(error, HTTPException)
+    hint = error.hint if isinstance(error, ProblemError) else None
+    return problem(status, name, error.detail, hint=hint, request_id=known_as, headers=error.headers)
 
-    async def on_http(request: Request, error: Exception) -> Response:
-        assert isinstance(error, HTTPException)
-        if isinstance(error, ProblemError):
-            name, hint = error.name, error.hint
-        else:
-            name, hint = HTTPStatus(error.status_code).phrase.lower().replace(" ", "-"), None
-        return problem(
-            error.status_code,
-            name,
-            error.detail,
-            hint=hint,
-            request_id=request_id(request),
-            headers=error.headers,
-        )
 
-    app.add_exception_handler(errors.BabelensError, on_library_error)
-    app.add_exception_handler(RequestValidationError, on_invalid)
-    app.add_exception_handler(HTTPException, on_http)
+def wants_page(headers: Headers) -> bool:
+    """Whether a browser asks for something to show to its reader."""
+    return "text/html" in headers.get("accept", "")
+
+
+def fitting(request: Request, answer: JSONResponse, name: str) -> Response:
+    """A problem as it is for programs; for a browser that asked for a page, one that says it to its reader."""
+    if not wants_page(request.headers):
+        return answer
+    page: Response = request.app.state.problem_page(request, answer, name)
+    return page
 
 
 def request_id(request: Request) -> str | None:

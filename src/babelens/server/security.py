@@ -15,13 +15,15 @@ import re
 import secrets
 import time
 from collections import OrderedDict
+from contextlib import suppress
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers, MutableHeaders
+from starlette.requests import Request
 
-from .problems import ProblemError, problem
+from .problems import ProblemError, answer_of, fitting, wants_page
 from .settings import Settings, is_loopback
 
 if TYPE_CHECKING:
@@ -36,6 +38,9 @@ REQUEST_ID: Final[ContextVar[str]] = ContextVar("babelens_request_id", default="
 
 _GIVEN_ID: Final = re.compile(r"[A-Za-z0-9._-]{1,64}")
 _OPEN_TO_ALL: Final = frozenset({"/health", "/ready"})
+_STATIC: Final = (
+    "/static/"  # styles and scripts of Babelens itself: pages that refuse somebody need them, too
+)
 _UNSAFE: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
 _FORM_ROOM: Final = 64 * 1024  # what a form takes besides its file
 _CLIENTS: Final = 10_000
@@ -86,29 +91,28 @@ class Guard:
             body = _Body(receive, self._body_limit(exchange.headers), self._settings.body_seconds)
             await self._app(scope, body.receive, exchange.send)
         except ProblemError as error:
-            await exchange.answer(error.status_code, error.name, error.detail, error.hint, error.headers)
+            if error.status_code == 413 and wants_page(exchange.headers):
+                await _hear_out(receive, self._settings.body_seconds)
+            await exchange.answer(error)
         except Exception:
             _FAULTS.exception("request %s failed", exchange.request_id)
             if exchange.status:
                 raise  # part of the answer is sent: all that is left is to break the connection
-            await exchange.answer(
-                500,
-                "internal",
-                "This is a bug in Babelens.",
-                f"The service's log has the details under {exchange.request_id}.",
-                None,
-            )
+            hint = f"The service's log has the details under {exchange.request_id}."
+            await exchange.answer(ProblemError(500, "internal", "This is a bug in Babelens.", hint=hint))
         finally:
             REQUEST_ID.reset(token)
             self._note(scope, exchange)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        check_host(headers.get("host", ""), self._settings)
+        public = scope["path"].startswith(_STATIC)
+        if not public:
+            check_host(headers.get("host", ""), self._settings)
         if scope["path"] in _OPEN_TO_ALL:
             return
         client = scope.get("client")
         self._rates.take(client[0] if client else "")
-        if self._settings.api_key is not None:
+        if self._settings.api_key is not None and not public:
             check_key(headers, self._settings.api_key)
         if scope["method"] in _UNSAFE:
             check_origin(headers)
@@ -169,15 +173,21 @@ class _Exchange:
             self.sent += len(message.get("body", b""))
         await self._send(message)
 
-    async def answer(
-        self, status: int, name: str, detail: str, hint: str | None, headers: object | None
-    ) -> None:
+    async def answer(self, error: ProblemError) -> None:
         """Answers with a problem in place of the application."""
         if self.status:
             return
-        extra = dict(headers) if isinstance(headers, dict) else {}
-        response = problem(status, name, detail, hint=hint, request_id=self.request_id, headers=extra)
+        request = Request(self._scope)
+        response = fitting(request, answer_of(request, error), error.name)
         await response(self._scope, _nothing, self.send)
+
+
+async def _hear_out(receive: Receive, seconds: float) -> None:
+    """Takes what is still coming and forgets it: a browser shows no answer while it has more to send."""
+    with suppress(TimeoutError):
+        async with asyncio.timeout(seconds or None):
+            while (await receive()).get("more_body", False):
+                pass
 
 
 async def _nothing() -> Message:
@@ -281,7 +291,7 @@ def check_key(headers: Headers, key: str) -> None:
     given = headers.get("x-api-key") or _authorized(headers.get("authorization", ""))
     if hmac.compare_digest(given.encode("utf-8", "surrogateescape"), key.encode()):
         return
-    asks = "Basic" if "text/html" in headers.get("accept", "") else "Bearer"
+    asks = "Basic" if wants_page(headers) else "Bearer"
     raise ProblemError(
         401,
         "key-needed",

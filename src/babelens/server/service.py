@@ -193,16 +193,17 @@ class Handle:
 
     # -- finding -------------------------------------------------------------------------------------------
 
-    async def search(self, text: str | None = None, **query: Any) -> SearchResult:
+    async def search(self, text: str | None = None, *, named: str = "", **query: Any) -> SearchResult:
         """As :meth:`Collection.search`, but ``image`` is a picture in memory or the id of an item, never a file.
 
-        Remembered until the collection changes, unless a picture in memory is searched with.
+        Remembered until the collection changes; a picture in memory only where ``named`` tells it from others.
         """
         if self._service.settings.log_queries:
             _LOG.info("query", extra={"collection": self.name, "query": text})
         if isinstance(query.get("image"), str):
             query = {**query, "image": None, "plus": [Term(item_id=query["image"]), *query.get("plus", ())]}
-        key = None if _holds_picture(query) else ("search", text, _frozen(query))
+        told_apart = {**query, "image": named} if named else query
+        key = None if _holds_picture(told_apart) else ("search", text, _frozen(told_apart))
         return await self._ask(lambda one: one.search(text, **query), key=key)
 
     async def similar(self, item_id: str, *, k: int = 10, where: str | None = None) -> SearchResult:
@@ -263,7 +264,7 @@ class Handle:
         return await self._ask(
             lambda one: map_rows(one, limit=limit, method=method, seed=0),
             key=("map", limit, method),
-            workers=self._service.mappers,
+            workers=None if method == "pca" else self._service.mappers,  # PCA takes no longer than a search
         )
 
     async def version(self) -> str:

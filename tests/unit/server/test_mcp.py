@@ -7,6 +7,7 @@ import base64
 import io
 import json
 import os
+import subprocess
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -109,3 +110,25 @@ def test_speaks_on_stdin_and_stdout(gallery: Path) -> None:
             assert len(found.structured_content["hits"]) == 1
 
     asyncio.run(main())
+
+
+def test_speaks_over_http(gallery: Path) -> None:
+    async def main(address: str) -> None:
+        from mcp.client import Client
+
+        async with Client(address) as client:
+            found = await client.call_tool("search", {"query": "dog", "k": 2})
+            assert len(found.structured_content["hits"]) == 2
+            item = found.structured_content["hits"][0]["item"]["id"]
+            _, picture = (await client.call_tool("get_item", {"item_id": item})).content
+            assert picture.mime_type == "image/webp"
+
+    command = [sys.executable, "-m", "babelens", "mcp", "-c", str(gallery), "--http", "--port", "0"]
+    environment = {**os.environ, "BABELENS_MODEL": "mini"}
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        try:
+            assert process.stderr is not None
+            said = next(line for line in process.stderr if "http://127.0.0.1:" in line)
+            asyncio.run(main("http://" + said.split("http://")[1].split()[0] + "/mcp"))
+        finally:
+            process.terminate()

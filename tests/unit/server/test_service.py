@@ -74,6 +74,19 @@ def test_answers_are_remembered_until_the_collection_changes(own: Path, tmp_path
     with_service(own, use)
 
 
+def test_a_named_picture_is_remembered_and_another_is_not_taken_for_it(own: Path) -> None:
+    async def use(service: Service) -> None:
+        handle = service.open()
+        red, blue = Image.new("RGB", (64, 64), "red"), Image.new("RGB", (64, 64), "blue")
+        first = await handle.search(image=red, named="red", k=3)
+        assert await handle.search(image=red, named="red", k=3) is first
+        assert await handle.search(image=blue, named="blue", k=3) is not first
+        assert await handle.search("dog", image=red, named="red", k=3) is not first
+        assert await handle.search(image=red, k=3) is not first
+
+    with_service(own, use)
+
+
 def test_what_another_process_writes_is_seen(own: Path, tmp_path: Path) -> None:
     (tmp_path / "more").mkdir()
     Image.new("RGB", (64, 64), "blue").save(tmp_path / "more" / "zeppelin.png")

@@ -9,11 +9,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ...errors import UnknownItemError
+from .finding import view_address
+from .query import PageQuery
 
 if TYPE_CHECKING:
     from ...answering import Answer
-    from ...types import Item
-    from ..service import Handle
+    from .visit import Visit
 
 _CITATION: Final = re.compile(r"\[(\d{1,3}(?:, ?\d{1,3})*)\]")
 
@@ -26,23 +27,28 @@ class Part:
     address: str | None = None
 
 
-async def whole(handle: Handle, question: str) -> Answer:
-    """The checked answer to a question. Raises what :meth:`Handle.ask` raises."""
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """A checked answer, cut at its citations, and where each item is shown that it cites."""
+
+    answer: Answer
+    parts: tuple[Part, ...]
+    addresses: Mapping[str, str]
+
+
+async def answer_to(visit: Visit) -> Answered:
+    """What is asked for, answered as a whole. Raises what :meth:`Handle.ask` raises."""
     last: str | Answer | None = None
-    async for piece in handle.ask(question):
+    async for piece in visit.handle.ask(visit.query.words):
         last = piece
     assert last is not None
     assert not isinstance(last, str)
-    return last
-
-
-async def cited(handle: Handle, answer: Answer) -> dict[str, Item]:
-    """The items that an answer cites; those that are gone by now are left out."""
-    items = {}
-    for citation in answer.citations:
-        with suppress(UnknownItemError):
-            items[citation.item_id] = await handle.get(citation.item_id)
-    return items
+    addresses = {}
+    for citation in last.citations:
+        with suppress(UnknownItemError):  # removed meanwhile
+            item = await visit.handle.get(citation.item_id)
+            addresses[item.id] = view_address(item.id, PageQuery(collection=visit.query.collection))
+    return Answered(last, tuple(parts_of(last, addresses)), addresses)
 
 
 def parts_of(answer: Answer, addresses: Mapping[str, str]) -> list[Part]:

@@ -29,7 +29,8 @@ _FIELDS: Final[Mapping[str, str]] = {
     "extension": N_("File type"),
     "format": N_("Format"),
     "pages": N_("Number of pages"),
-    "label": N_("Label"),
+    "taken": N_("Taken"),
+    "camera": N_("Camera"),
 }
 # Shown elsewhere, or of no use to a reader.
 _UNSHOWN: Final = frozenset(
@@ -106,7 +107,8 @@ def detail_of(item: Item, texts: Sequence[Text], speech: Speech, *, show_path: b
     headings = tuple(str(heading) for heading in item.metadata.get("headings", ()))
     described = item.kind != "passage" and best is not None
     alt = description_of(item, best, speech)
-    title = alt if described or not headings else headings[-1]
+    place = place_of(item, speech)
+    title = alt if described else headings[-1] if headings else str(item.metadata.get("label") or place)
     width, height = full_size(item)
     captions = [text for text in texts if text.origin != "ocr" and _describes(item, text)]
     captions.sort(key=lambda text: (text.language != speech.tag, text.status != "ok"))
@@ -115,7 +117,7 @@ def detail_of(item: Item, texts: Sequence[Text], speech: Speech, *, show_path: b
         title=title,
         title_language=language_of(best) if best is not None and (described or headings) else None,
         alt=alt,
-        place=place_of(item, speech),
+        place=place,
         headings=headings,
         captions=tuple(_said(text, headings, speech) for text in captions),
         printed=tuple(_said(text, headings, speech) for text in texts if text.origin == "ocr"),
@@ -186,9 +188,11 @@ def _facts(item: Item, speech: Speech, *, show_path: bool) -> list[tuple[str, st
     found = []
     if show_path:
         found.append((speech.text(N_("Path")), readable(item.source.path)))
-    for key, label in _FIELDS.items():
-        if key in item.metadata and key not in _UNSHOWN:
-            found.append((speech.text(label), _shown(item.metadata[key], speech)))
+    found += [
+        (speech.text(label), _shown(item.metadata[key], speech, moment=key == "taken"))
+        for key, label in _FIELDS.items()
+        if key in item.metadata
+    ]
     if item.source.page is not None:
         found.append((speech.text(KIND_PAGE), speech.number(item.source.page)))
     if item.kind == "image" and "width" in item.metadata:
@@ -197,8 +201,9 @@ def _facts(item: Item, speech: Speech, *, show_path: bool) -> list[tuple[str, st
             N_("%(width)s × %(height)s pixels"), width=speech.number(width), height=speech.number(height)
         )
         found.append((speech.text(N_("Size")), size))
+    hidden = {*_FIELDS, *_UNSHOWN, *(("year",) if "taken" in item.metadata else ())}
     for key, value in item.metadata.items():
-        if key not in _FIELDS and key not in _UNSHOWN and value not in (None, ""):
+        if key not in hidden and value not in (None, ""):
             found.append((readable(str(key)), _shown(value, speech)))
     return found
 
@@ -206,7 +211,9 @@ def _facts(item: Item, speech: Speech, *, show_path: bool) -> list[tuple[str, st
 KIND_PAGE: Final = N_("Page")
 
 
-def _shown(value: object, speech: Speech) -> str:
+def _shown(value: object, speech: Speech, *, moment: bool = False) -> str:
+    if moment and (said := speech.moment(value)):
+        return said
     if isinstance(value, bool) or not isinstance(value, int | float):
         return readable(str(value))[:_LONGEST]
     # Years and numbers of things are no quantities: they are written without separators.

@@ -9,15 +9,17 @@ from __future__ import annotations
 import io
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from importlib.resources import files
 from typing import Any, Final
 
 from babel import Locale
+from babel.dates import format_date, format_datetime
 from babel.lists import format_list
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
-from babel.numbers import format_compact_decimal, format_decimal, format_percent
+from babel.numbers import format_decimal, format_percent
 from babel.support import NullTranslations, Translations
 
 from ...errors import UnknownLanguageError
@@ -65,6 +67,16 @@ class Speech:
     def percent(self, value: float) -> str:
         return format_percent(value, locale=self.locale)
 
+    def moment(self, value: object) -> str | None:
+        """A day, with the time where it has one; None for what is neither."""
+        try:
+            moment = datetime.fromisoformat(str(value))
+        except ValueError:
+            return None
+        if "T" not in str(value):
+            return format_date(moment, locale=self.locale)
+        return format_datetime(moment, locale=self.locale)
+
     def size(self, count: int) -> str:
         """Bytes, in the unit that leaves the fewest digits."""
         from babel.units import format_unit
@@ -81,9 +93,6 @@ class Speech:
         """What a language is called; None for one that is not known."""
         name = self.locale.languages.get(tag.split("-")[0])
         return None if tag == "und" or name is None else str(name)
-
-    def compact(self, count: int) -> str:
-        return format_compact_decimal(count, locale=self.locale)
 
     @staticmethod
     def _filled(message: str, values: dict[str, Any]) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import date, timedelta
 from typing import Any, Final, cast, get_args
 from urllib.parse import urlencode
 
@@ -19,13 +20,22 @@ _PAGES: Final = 300
 
 # What the parameters of the address are called.
 _MANY: Final = {"plus": "plus", "minus": "minus", "like": "like", "unlike": "unlike", "kinds": "kind"}
-_ONE: Final = {"words": "q", "picture": "picture", "folder": "folder", "language": "in"}
+_ONE: Final = {
+    "words": "q",
+    "picture": "picture",
+    "folder": "folder",
+    "since": "from",
+    "until": "to",
+    "language": "in",
+}
+_NO_FILTERS: Final[dict[str, Any]] = {"kinds": (), "folder": "", "since": "", "until": "", "language": ""}
 
 
 @dataclass(frozen=True, slots=True)
 class PageQuery:
     """``like`` and ``unlike`` are ids of items, ``picture`` the name of a kept picture, ``language`` that of the
-    words; ``page`` counts from 1. What is not known is left out, so any address gives a page."""
+    words; ``since`` and ``until`` are days, such as 2024-05-31, and both count; ``page`` counts from 1. What is not
+    known is left out, so any address gives a page."""
 
     words: str = ""
     plus: tuple[str, ...] = ()
@@ -35,6 +45,8 @@ class PageQuery:
     picture: str = ""
     kinds: tuple[Kind, ...] = ()
     folder: str = ""
+    since: str = ""
+    until: str = ""
     language: str = ""
     collection: str | None = None
     page: int = 1
@@ -58,6 +70,8 @@ class PageQuery:
             picture=_clean(given.get("picture", ""))[:40],
             kinds=cast("tuple[Kind, ...]", tuple(kinds)),
             folder=_clean(given.get("folder", "")),
+            since=_day(given.get("from", "")),
+            until=_day(given.get("to", "")),
             language=language if language in LANGUAGES else "",
             collection=given.get("collection") or None,
             page=_page(given.get("page", "")),
@@ -70,12 +84,19 @@ class PageQuery:
 
     @property
     def filtered(self) -> bool:
-        return bool(self.kinds or self.folder or self.language)
+        return any(getattr(self, field) for field in _NO_FILTERS)
 
     @property
     def where(self) -> str | None:
         """The filter expression."""
-        return None if not self.folder else "folder = '" + self.folder.replace("'", "''") + "'"
+        parts = []
+        if self.folder:
+            parts.append("folder = '" + self.folder.replace("'", "''") + "'")
+        if self.since:
+            parts.append(f"taken >= '{self.since}'")
+        if self.until:  # times of that day come after the day alone
+            parts.append(f"taken < '{date.fromisoformat(self.until) + timedelta(days=1)}'")
+        return " and ".join(parts) or None
 
     def arguments(self, image: Any = None) -> dict[str, Any]:
         """What a search takes besides the words; ``image`` is the kept picture."""
@@ -111,6 +132,16 @@ class PageQuery:
         query = urlencode(changed.pairs(), errors="backslashreplace")
         return f"{path}?{query}" if query else path
 
+    @property
+    def unfiltered(self) -> str:
+        """Where this search is without its filters."""
+        return self.address(**_NO_FILTERS)
+
+    @property
+    def start(self) -> str:
+        """Where the collection is, with nothing looked for."""
+        return PageQuery(collection=self.collection).address()
+
     def without(self, field: str, value: str) -> str:
         """Where this search is with one of its terms taken away."""
         if field in _MANY:
@@ -120,6 +151,15 @@ class PageQuery:
 
 def _clean(value: str) -> str:
     return " ".join(value.replace("\0", " ").split())[:_LONGEST]
+
+
+def _day(value: str) -> str:
+    """A day such as 2024-05-31; nothing for what is none. The last year has no day after its last."""
+    try:
+        day = date.fromisoformat(value)
+    except ValueError:
+        return ""
+    return value if day.isoformat() == value and day.year < date.max.year else ""  # weeks are ISO 8601, too
 
 
 def _page(value: str) -> int:

@@ -6,6 +6,7 @@ import hashlib
 from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote, urlencode
 
 from starlette.responses import HTMLResponse, Response
 
@@ -50,8 +51,8 @@ def render(
         kind_name=KIND_NAME,
         collections=request.app.state.service.collections(),
         static=static_address,
-        speak_in=lambda tag: str(request.url.include_query_params(lang=tag).replace(scheme="", netloc="")),
-        path=request.url.path,
+        speak_in=lambda tag: _spoken_in(request, tag),
+        path=request.scope["path"],
         **values,
     )
     response = HTMLResponse(html.encode("utf-8", "backslashreplace"), status)
@@ -60,6 +61,15 @@ def render(
     if request.query_params.get("lang"):
         response.set_cookie(COOKIE, said.tag, max_age=_YEAR, httponly=True, samesite="lax")
     return response
+
+
+def _spoken_in(request: Request, tag: str) -> str:
+    """This page in another language; the start page where this one was the answer to a form."""
+    path = request.scope["path"] if request.method in ("GET", "HEAD") else "/"
+    pairs = [pair for pair in request.query_params.multi_items() if pair[0] != "lang"]
+    # One slash only: two would name another host.
+    query = urlencode([*pairs, ("lang", tag)], errors="backslashreplace")
+    return f"/{quote(path.lstrip('/'), errors='replace')}?{query}"
 
 
 def static_address(name: str) -> str:

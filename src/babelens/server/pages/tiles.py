@@ -104,6 +104,7 @@ def tile_of(
     thumbnail: str | None,
     hit: Hit | None = None,
     rank: int | None = None,
+    confident: bool = True,
     words: str = "",
 ) -> Tile:
     """``address`` is where the item is, ``more`` where what is like it; ``words`` are those to mark."""
@@ -126,7 +127,7 @@ def tile_of(
         place=place,
         excerpt=None if marked is None else marked_up(marked),
         excerpt_language=None if shown is None else language_of(shown),
-        strength=None if hit is None else strength_of(hit),
+        strength=None if hit is None else strength_of(hit, confident=confident),
         why="" if hit is None else why_of(hit, speech),
         rank=rank,
     )
@@ -192,7 +193,7 @@ def description_of(item: Item, caption: Text | None, speech: Speech) -> str:
         return speech.text(N_("Picture without a description, %(name)s"), name=name)
     label = item.metadata.get("label")
     name = str(label) if label else speech.text(KIND_NAME[item.kind])
-    return f"{readable(name)}, {place_of(item, speech)}"
+    return f"{readable(name)} · {place_of(item, speech)}"
 
 
 def place_of(item: Item, speech: Speech) -> str:
@@ -241,11 +242,12 @@ def _cut(text: str) -> str:
 # -- why ---------------------------------------------------------------------------------------------------------
 
 
-def strength_of(hit: Hit) -> str | None:
+def strength_of(hit: Hit, *, confident: bool = True) -> str | None:
+    """One of :data:`STRENGTHS`; where a search is not ``confident`` of anything, none of its hits is more than weak."""
     sure = confidence_of(hit)
     if sure is None:
         return None
-    return "strong" if sure >= STRONG else "fair" if sure >= CONFIDENT else "weak"
+    return "strong" if sure >= STRONG and confident else "fair" if sure >= CONFIDENT and confident else "weak"
 
 
 def surest(hit: Hit) -> list[Reason]:

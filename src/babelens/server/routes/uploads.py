@@ -37,12 +37,13 @@ async def search_image(
     handle = opened(service, collection)
     data = await file.read()
     image = await service.decode(data)
+    name = hashlib.sha256(data).hexdigest()
     asked = {"language": language, "where": filter, "kinds": kinds or None}
     return await page_out(
         handle,
         settings,
-        lambda depth: handle.search(query, image=image, k=depth, **asked),
-        query={**asked, "query": query, "picture": hashlib.sha256(data).hexdigest()},
+        lambda depth: handle.search(query, image=image, named=name, k=depth, **asked),
+        query={**asked, "query": query, "picture": name},
         size=k,
         cursor=cursor,
         language=language,

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl, urlsplit
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from starlette.datastructures import QueryParams
 
+from babelens.retrieval.filters import matches, parse_filter
 from babelens.server.pages.query import PageQuery
-from babelens.types import Term
+from babelens.types import Item, Source, Term
 
 
 def of(text: str) -> PageQuery:
@@ -65,3 +67,21 @@ def test_the_first_picture_is_the_query_and_others_are_added() -> None:
     sent = object()
     assert query.arguments(sent)["image"] is sent
     assert query.arguments(sent)["plus"] == [Term(item_id="a"), Term(item_id="b")]
+
+
+def test_days_become_a_filter_that_has_both_of_them() -> None:
+    query = of("from=2021-05-30&to=2021-05-31&folder=it's")
+    assert query.where == "folder = 'it''s' and taken >= '2021-05-30' and taken < '2021-06-01'"
+    tree = parse_filter(query.where)
+    taken = ["2021-05-29T23:59:59", "2021-05-30", "2021-05-31T23:59:59", "2021-06-01", None]
+    items = [Item("a", "image", Source("a", ""), {"taken": one, "folder": "it's"}) for one in taken]
+    assert [matches(tree, item) for item in items] == [False, True, True, False, False]
+    assert query.filtered
+    assert of(urlsplit(query.unfiltered).query) == PageQuery()
+
+
+@pytest.mark.parametrize(
+    "day", ["", "2021", "2021-02-30", "20210530", "9999-12-31", "yesterday", "2021-W05-1"]
+)
+def test_what_is_no_day_is_left_out(day: str) -> None:
+    assert PageQuery.of({"from": day, "to": day}) == PageQuery()

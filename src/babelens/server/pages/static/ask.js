@@ -77,7 +77,7 @@ function show(answer) {
 function sources(citations) {
   const list = element("ol", "sources");
   const shown = new Map();
-  for (const one of citations) {
+  for (const one of [...citations].sort((a, b) => a.number - b.number)) {
     if (!shown.has(one.number)) {
       const item = element("li");
       item.value = one.number;

@@ -147,22 +147,33 @@ document.getElementById("farther").addEventListener("click", () => zoom(1 / 1.5)
 document.getElementById("whole").addEventListener("click", () => { view = { x: 0.5, y: 0.5, zoom: 1 }; draw(); });
 colour.addEventListener("change", () => { regroup(); draw(); });
 
-atlas.hidden = false;
-const wait = document.getElementById("status");
-wait.textContent = atlas.dataset.wait;
-peek.textContent = atlas.dataset.wait;
-peek.hidden = false;
-const wanted = new URLSearchParams({ limit: "500" });
-if (atlas.dataset.collection) wanted.set("collection", atlas.dataset.collection);
-const response = await fetch(`/map?${wanted}`);
-points = response.ok ? (await response.json()).points : [];
-peek.hidden = points.length > 0;
-wait.textContent = "";
-if (points.length) {
-  document.querySelector(".controls").hidden = false;
+async function laidOut(method) {
+  const wanted = new URLSearchParams({ limit: "500", method });
+  if (atlas.dataset.collection) wanted.set("collection", atlas.dataset.collection);
+  const response = await fetch(`/map?${wanted}`);
+  return response.ok ? (await response.json()).points : [];
+}
+
+function place(laid) {
+  points = laid;
+  under = null;
+  peek.hidden = true;
   regroup();
   draw();
-  new ResizeObserver(draw).observe(canvas);
-} else {
-  peek.textContent = atlas.dataset.empty;
 }
+
+// A first layout comes at once; the better one takes seconds, and replaces it. The points are the same.
+const progress = document.querySelector(".progress");
+atlas.hidden = false;
+progress.textContent = atlas.dataset.wait;
+const first = await laidOut("pca");
+if (first.length) {
+  place(first);
+  document.querySelector(".controls").hidden = false;
+  new ResizeObserver(draw).observe(canvas);
+  progress.textContent = atlas.dataset.better;
+  const better = await laidOut("auto");
+  if (better.length) place(better);
+}
+progress.textContent = first.length ? "" : atlas.dataset.empty;
+atlas.dataset.done = "";
