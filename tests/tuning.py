@@ -17,6 +17,7 @@ from babelens.finetuning.run import Run
 from babelens.finetuning.settings import Settings
 from babelens.finetuning.tunable import Tunable
 from babelens.models.encoder import TwoTowerEncoder
+from babelens.models.export import write_towers
 from babelens.models.layouts import read_towers
 from babelens.models.ngrams import NgramTokenizer
 from babelens.models.preprocess import Preprocess
@@ -37,8 +38,9 @@ WORDS = {
     "hi": {"red": "लाल", "green": "हरा", "blue": "नीला", "yellow": "पीला"}
     | {"disc": "चक्र", "square": "वर्ग", "cross": "क्रॉस", "dark": "अँधेरा", "light": "उजला"},
 }
+# No smaller: of matrices below 8,192 numbers the exporter makes constants of other names.
 MODEL = Model(
-    dim=DIM, image_size=SIZE, widths=(16, 16, 16), depths=(1, 1, 1), mix_style=0.0, style_free=1, buckets=512,
+    dim=DIM, image_size=SIZE, widths=(64, 32, 32), depths=(1, 1, 1), mix_style=0.0, style_free=1, buckets=512,
     text_width=16, gram_dropout=0.0,
 )  # fmt: skip
 
@@ -118,6 +120,10 @@ def own_towers(seed: int = 0) -> tuple[towers.ImageTower, towers.TextTower]:
                 part.running_mean.normal_(0, 0.1)
                 part.running_var.uniform_(0.5, 1.5)
                 part.weight.uniform_(0.5, 1.5)
+        for norm in (text.norm1, text.norm2):
+            norm.weight.uniform_(0.5, 1.5)
+            norm.bias.normal_(0, 0.1)
+        text.weight.weight.normal_()
     return image.eval(), text.eval()
 
 
@@ -140,6 +146,13 @@ def own_encoder(seed: int = 0) -> TwoTowerEncoder:
         ),
         languages=("en", "de", "hi"),
     )
+
+
+def write_own(folder: Path, *, seed: int = 0) -> Path:
+    """The same as a folder of ONNX graphs."""
+    folder.mkdir(parents=True)
+    write_towers(own_encoder(seed), folder, "fp32")
+    return folder
 
 
 def own(seed: int = 0) -> Tunable:
