@@ -176,11 +176,13 @@ def read(folder: Path, tunable: Tunable, *, languages: Sequence[str] = ("en", "d
     return read_data(files, tunable.base.image_tower.preprocess, languages=languages)
 
 
-def begin(tunable: Tunable, data: Path, out: Path, settings: Settings, *, chunk_size: int = 0) -> Run:
+def begin(
+    tunable: Tunable, data: Path, out: Path, settings: Settings, *, chunk_size: int = 0, kind: type[Run] = Run
+) -> Run:
     """A run before its first step."""
     pictures = read(data, tunable, languages=settings.languages)
     base = measure(tunable, pictures.validation)
-    return Run(tunable, pictures, settings, out, base=base, chunk_size=chunk_size)
+    return kind(tunable, pictures, settings, out, base=base, chunk_size=chunk_size)
 
 
 def settings(**changes: Any) -> Settings:

@@ -14,6 +14,7 @@ torch = pytest.importorskip("torch", reason="fine-tuning needs pip install 'babe
 pytest.importorskip("transformers")
 
 from babelens.finetuning import parts  # noqa: E402
+from babelens.finetuning.objective import Objective  # noqa: E402
 from babelens.finetuning.settings import PARTS, Parts  # noqa: E402
 from babelens.finetuning.tunable import Tunable, Weights, take_apart  # noqa: E402
 from babelens.models.encoder import TwoTowerEncoder  # noqa: E402
@@ -106,8 +107,7 @@ def test_exactly_the_named_parts_learn(family: str, tunables: Callable[[str], Tu
         }
         wanted = {name for name in parameters if any(re.search(pattern, name) for pattern in patterns)}
         assert set(parts.trained(tunable)) == wanted, chosen
-        assert parts.is_trained(tunable, "image") == (chosen != "text")
-        assert parts.is_trained(tunable, "text") == (chosen != "image")
+        assert tunable.still == {"text": {"image"}, "image": {"text"}}.get(chosen, set())
         before = tunable.weights()
         take_steps(tunable, tuning.settings(parts=chosen))
         assert changed(before, tunable.weights()) == wanted, chosen
@@ -128,8 +128,7 @@ def test_lora_starts_at_the_base_and_is_merged_without_a_trace(
     start = vectors()
     parts.choose(tunable, settings)
     assert all(".lora_" in name for name in parts.trained(tunable))
-    assert parts.is_trained(tunable, "image")
-    assert parts.is_trained(tunable, "text")
+    assert not tunable.still
     for before, after in zip(start, vectors(), strict=True):
         np.testing.assert_allclose(after, before, atol=1e-6)
     tunable.image.eval()
@@ -170,7 +169,9 @@ def test_lower_layers_learn_more_slowly(family: str, tunables: Callable[[str], T
             assert rate == min(rates.values()), name
         if "norm" in name.casefold() or name.endswith("bias") or "embeddings" in name or ".table." in name:
             assert decays[name] == 0, name
-    assert decays[next(name for name in decays if re.search(last_text, name))] == settings.weight_decay
+    for pattern in (last_image, last_text):
+        matrix = next(name for name in decays if re.search(pattern, name) and name.endswith("weight"))
+        assert decays[matrix] == settings.weight_decay
 
 
 def test_a_rate_suits_every_kind_of_encoder_and_every_part(tunables: Callable[[str], Tunable]) -> None:
@@ -182,4 +183,17 @@ def test_a_rate_suits_every_kind_of_encoder_and_every_part(tunables: Callable[[s
 def test_the_temperature_of_the_model_is_known(tunables: Callable[[str], Tunable]) -> None:
     clip = tunables("clip")
     assert clip.log_scale == pytest.approx(float(clip.weights()["image.inner.logit_scale"]))
+    assert clip.bias is None
     assert tunables("own").log_scale is None
+
+
+def test_a_model_of_the_sigmoid_loss_goes_on_with_its_own_scale_and_bias(
+    tunables: Callable[[str], Tunable],
+) -> None:
+    siglip = tunables("siglip")
+    weights = siglip.weights()
+    assert siglip.bias == pytest.approx(float(weights["image.inner.logit_bias"]))
+    assert siglip.log_scale is not None
+    objective = Objective(tuning.settings(loss="sigmoid"), log_scale=siglip.log_scale, bias=siglip.bias)
+    assert objective.sigmoid_scale.item() == pytest.approx(float(weights["image.inner.logit_scale"]))
+    assert objective.sigmoid_bias.item() == pytest.approx(siglip.bias)
