@@ -75,7 +75,9 @@ def groups(tunable: Tunable, settings: Settings) -> list[dict[str, Any]]:
 
 def _depth(name: str) -> int | None:
     """0 for embeddings, n + 1 for layer n, None for what lies above all layers."""
-    number = _LAYER.search(name)  # a projection may be numbered too: that of XLM-RoBERTa towers is two matrices
+    number = _LAYER.search(
+        name
+    )  # a projection may be numbered too: that of XLM-RoBERTa towers is two matrices
     if number:
         return int(number[1]) + 1
     return 0 if _BOTTOM.search(name) else None

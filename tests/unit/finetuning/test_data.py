@@ -159,25 +159,19 @@ def test_captions_in_other_languages_only(shapes: Path) -> None:
 
 def test_a_language_that_the_tokenizer_cannot_read(tmp_path: Path) -> None:
     """A vocabulary without Devanagari: every word becomes the same unknown one."""
-    transformers = pytest.importorskip("tests.checkpoints.transformers")
-    from babelens.models.subwords import SubwordTokenizer
-
-    from tests.checkpoints.texts import SENTENCES
-
-    latin = [text for text in SENTENCES if text.isascii()]
-    assert latin
     import tokenizers
 
-    made = tokenizers.BertWordPieceTokenizer()
-    made.train_from_iterator(latin, vocab_size=300, show_progress=False)
-    made.save(str(tmp_path / "tokenizer.json"))
-    assert transformers
-    tokenizer = SubwordTokenizer((tmp_path / "tokenizer.json").read_bytes(), max_length=32)
+    from babelens.models.subwords import SubwordTokenizer
+
     words = {tag: list(tuning.WORDS[tag].values()) for tag in ("en", "hi")}
     texts = {
         tag: [f"{one} {other}" for one in known for other in known if one != other]
         for tag, known in words.items()
     }
+    made = tokenizers.BertWordPieceTokenizer()
+    made.train_from_iterator(texts["en"], vocab_size=300, show_progress=False)
+    made.save(str(tmp_path / "tokenizer.json"))
+    tokenizer = SubwordTokenizer((tmp_path / "tokenizer.json").read_bytes(), max_length=32)
     refuse_unreadable_languages(tokenizer, {"en": texts["en"]})
     with pytest.raises(DatasetError, match="captions in hi: 72 different ones become 1") as caught:
         refuse_unreadable_languages(tokenizer, texts)
@@ -193,7 +187,10 @@ def test_parallel_texts_need_no_pictures(tmp_path: Path) -> None:
     file = tuning.write_lines(
         tmp_path / "parallel.jsonl",
         [
-            {"image": "a", "captions": {"en": ["red disc", "disc, red"], "hi": ["लाल चक्र"], "ja": ["赤い円"]}},
+            {
+                "image": "a",
+                "captions": {"en": ["red disc", "disc, red"], "hi": ["लाल चक्र"], "ja": ["赤い円"]},
+            },
             {"image": "b", "captions": {"en": ["alone"]}},
             {"image": "c", "captions": {"en": ["blue"], "xx-nonsense": ["?"]}},
             {"image": "d", "language": "de", "captions": ["grün"]},
@@ -209,9 +206,7 @@ def test_parallel_texts_need_no_pictures(tmp_path: Path) -> None:
         read_parallel(file, ("es", "fr"))
     assert '"captions"' in str(caught.value.hint)
     for step in range(30):
-        batch = draw(
-            None, parallel, batch_size=2, captions=2, anchor="en", seed=1, step=step
-        )
+        batch = draw(None, parallel, batch_size=2, captions=2, anchor="en", seed=1, step=step)
         assert not len(batch.pictures)
         assert len(batch.parallel) == len(batch.rows) == 4
         for row, (first, second) in zip(
@@ -242,7 +237,11 @@ def _picture(folder: Path, row: int) -> Image.Image:
 def test_what_cannot_be_used_is_counted_and_named(data: Path) -> None:
     rows = tuning.rows_of(data / "train.jsonl")
     (data / str(rows[0]["image"])).write_bytes(b"no picture")
-    lines = [*(json.dumps(row, ensure_ascii=False) for row in rows), "{", '{"image": "gone.png", "captions": ["x"]}']
+    lines = [
+        *(json.dumps(row, ensure_ascii=False) for row in rows),
+        "{",
+        '{"image": "gone.png", "captions": ["x"]}',
+    ]
     (data / "train.jsonl").write_text("\n".join(lines) + "\n", encoding="utf-8")
     read = read_data(files_of(data), RULE, languages=("en",))
     assert read.train is not None

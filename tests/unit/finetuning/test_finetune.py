@@ -42,7 +42,9 @@ def served(encoder: TwoTowerEncoder, folder: Path) -> Outcome:
     """What a published folder finds on the test split when it serves."""
     domain = tuning.read(folder, take_apart(encoder)).test
     images = encoder.encode_prepared(list(domain.pixels))
-    return outcome(images, {tag: encoder.encode_texts(bodies) for tag, bodies in domain.bodies.items()}, domain)
+    return outcome(
+        images, {tag: encoder.encode_texts(bodies) for tag, bodies in domain.bodies.items()}, domain
+    )
 
 
 def test_a_real_gain_is_published(tuned: FineTuning, shapes: Path, own_folder: Path) -> None:
@@ -81,7 +83,9 @@ def test_a_published_encoder_can_be_tuned_again(tuned: FineTuning) -> None:
     np.testing.assert_allclose(again.encode_texts(texts), again.base.encode_texts(texts), atol=1e-5)
 
 
-def test_captions_that_belong_to_nothing_keep_the_base(shapes: Path, own_folder: Path, tmp_path: Path) -> None:
+def test_captions_that_belong_to_nothing_keep_the_base(
+    shapes: Path, own_folder: Path, tmp_path: Path
+) -> None:
     """Each picture has words of its own: they can be learnt by heart, and nothing else."""
     rng = random.Random(0)
     for name in ("train", "val", "test"):
@@ -147,7 +151,9 @@ def test_a_language_that_is_learnt_from_parallel_texts_alone(
 
 @pytest.mark.parametrize("family", ["clip", "siglip"])
 def test_other_architectures_are_published_too(family: str, shapes: Path, tmp_path: Path) -> None:
-    checkpoints: dict[str, Callable[[Path], Path]] = pytest.importorskip("tests.checkpoints.transformers").FAMILIES
+    checkpoints: dict[str, Callable[[Path], Path]] = pytest.importorskip(
+        "tests.checkpoints.transformers"
+    ).FAMILIES
     tunable = take_apart(load_encoder(checkpoints[family](tmp_path / family), runtime="torch"))
     domain = tuning.read(shapes, tunable).validation
     before = measure(tunable, domain)
@@ -164,7 +170,9 @@ def test_other_architectures_are_published_too(family: str, shapes: Path, tmp_pa
     assert json.loads((folder / "encoder.json").read_text(encoding="utf-8"))["finetuned"] == about
 
 
-def test_an_older_encoder_is_replaced_and_nothing_else_is(shapes: Path, own_folder: Path, tmp_path: Path) -> None:
+def test_an_older_encoder_is_replaced_and_nothing_else_is(
+    shapes: Path, own_folder: Path, tmp_path: Path
+) -> None:
     tunable = take_apart(own_folder)
     domain = tuning.read(shapes, tunable).validation
     target = tmp_path / "encoder"

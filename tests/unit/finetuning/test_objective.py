@@ -63,9 +63,7 @@ def test_infonce_with_several_positives(shape: tuple[int, int, int, int]) -> Non
 
 @hypothesis_settings(deadline=None, max_examples=40)
 @given(SHAPES, st.sampled_from([0.0, 0.2, 1.0]))
-def test_the_margin_loss_takes_the_hardest_negatives(
-    shape: tuple[int, int, int, int], margin: float
-) -> None:
+def test_the_margin_loss_takes_the_hardest_negatives(shape: tuple[int, int, int, int], margin: float) -> None:
     pictures, captions, first, second = drawn(shape)
     cosine = pictures @ captions.T
     found = hardest_margin(
@@ -143,7 +141,7 @@ def test_the_starting_scale_is_the_best_of_all() -> None:
 
     def loss(scale: float) -> float:
         objective = Objective(tuning.settings(), log_scale=scale)
-        return float(objective.matching(pictures, captions, pairs))
+        return objective.matching(pictures, captions, pairs).item()
 
     best = starting_scale(pictures, captions, pairs)
     assert math.log(2) < best < math.log(100), "inside the range that is searched"
@@ -160,7 +158,8 @@ class Towers(torch.nn.Module):
         torch.manual_seed(3)
         self.pictures, self.captions = torch.nn.Linear(6, 4), torch.nn.Linear(5, 4)
         self.dropout = torch.nn.Dropout(dropout)
-        self.inputs = {"pictures": torch.randn(8, 6), "captions": torch.randn(16, 5)}
+        self.double()  # what differs is then no rounding
+        self.inputs = {"pictures": torch.randn(8, 6).double(), "captions": torch.randn(16, 5).double()}
         self.seen: list[tuple[str, slice, torch.Tensor]] = []
 
     def run(self, name: str, rows: slice) -> torch.Tensor:
@@ -195,7 +194,7 @@ def test_gradients_do_not_depend_on_how_a_batch_is_cut() -> None:
     for chunk, (rows, value) in found.items():
         assert value == pytest.approx(found[0][1], rel=1e-5)
         for one, whole in zip(rows, found[0][0], strict=True):
-            torch.testing.assert_close(one, whole, rtol=1e-5, atol=1e-7), chunk
+            torch.testing.assert_close(one, whole, rtol=1e-5, atol=1e-7, msg=f"chunk size {chunk}")
 
 
 def test_both_passes_of_a_cut_batch_drop_the_same() -> None:

@@ -67,7 +67,7 @@ def test_a_run_that_was_stopped_ends_like_one_that_was_not(chosen: str, begin: B
 
 
 def test_a_seed_decides_everything(begin: Begin) -> None:
-    runs = [begin("first"), begin("second"), begin("third", **{"warmup": 0.1})]
+    runs = [begin("first"), begin("second"), begin("third", warmup=0.1)]
     for run in runs:
         run.train(stop_after=4)
     assert equal(trained(runs[0]), trained(runs[1]))
