@@ -120,6 +120,7 @@ def own_towers(seed: int = 0) -> tuple[towers.ImageTower, towers.TextTower]:
                 part.running_mean.normal_(0, 0.1)
                 part.running_var.uniform_(0.5, 1.5)
                 part.weight.uniform_(0.5, 1.5)
+                part.bias.normal_(0, 0.1)  # the exporter writes equal constants once
         for norm in (text.norm1, text.norm2):
             norm.weight.uniform_(0.5, 1.5)
             norm.bias.normal_(0, 0.1)
