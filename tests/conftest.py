@@ -191,6 +191,16 @@ def passage_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return passages.add_onnx(passages.e5(folder))
 
 
+@pytest.fixture(scope="session")
+def own_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An encoder such as `babelens train` makes, with random weights, in float32."""
+    for package in ("torch", "onnxscript"):
+        pytest.importorskip(package, reason="needs pip install 'babelens[torch]'")
+    from tests import tuning
+
+    return tuning.write_own(tmp_path_factory.mktemp("own") / "encoder")
+
+
 class OtherEncoder(FakeEncoder):
     """Another space over the same pictures and words: their mean colour, as 5 numbers."""
 

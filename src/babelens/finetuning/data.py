@@ -11,8 +11,11 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
+from ..dataset.checking import digest_of
+from ..dataset.reading import find_source
 from ..dataset.splitting import split
 from ..errors import DatasetError, MalformedDataError
+from ..languages import LANGUAGES
 from ..models.preprocess import Preprocess
 from ..models.towers import Tokenizer
 from ..sources.captions import read_captions
@@ -116,10 +119,22 @@ def find_files(
         return Files(path, validation, test, tuple(kept), parallel)
     if not all(part.is_file() for part in parts):
         parts = [folder / part.name for part in parts]
-        if not (folder / "split.json").is_file():  # a resumed run has it
-            shares = (SHARES[0], 0 if validation else SHARES[1], 0 if test else SHARES[2])
+        shares = (SHARES[0], 0 if validation else SHARES[1], 0 if test else SHARES[2])
+        if (folder / "split.json").is_file():  # a resumed run has it
+            _refuse_other_split(folder / "split.json", source, shares, seed)
+        else:
             split(source, folder, seed=seed, shares=shares, language=caption_language)
     return Files(parts[0], validation or parts[1], test or parts[2], tuple(kept), parallel)
+
+
+def _refuse_other_split(file: Path, source: str | Path, shares: Sequence[float], seed: int) -> None:
+    made, path = json.loads(file.read_text(encoding="utf-8")), find_source(source)
+    digest = digest_of(path) if path.is_file() else None
+    if made != made | {"source": path.name, "sha256": digest, "shares": list(shares), "seed": seed}:
+        raise DatasetError(
+            f"{file} tells of a split of other data ({made['source']}), or with another seed.",
+            hint="Choose another folder for the result.",
+        )
 
 
 def read_data(
@@ -134,13 +149,13 @@ def read_data(
     Raises :class:`DatasetError` when a picture is in two splits, or there are too few to learn from or to measure with.
     """
 
-    def decoded(file: Path) -> Photographs:
+    def decoded(file: Path, languages: Sequence[str] = languages) -> Photographs:
         return decode(read_photographs(file, languages=languages), rule, progress=progress)
 
     train = decoded(files.train) if files.train else None
     validation, test = decoded(files.validation), decoded(files.test)
-    # Another domain may be the training data of another run, in any language: all of it is measured.
-    kept = [(file, decoded(file)) for file in files.kept]
+    # A language that is not trained on must not get worse either: all of another domain is measured.
+    kept = [(file, decoded(file, tuple(LANGUAGES))) for file in files.kept]
     refuse_leaks(validation.pictures, test.pictures)
     if train is not None:
         refuse_leaks(train.pictures, (*validation.pictures, *test.pictures))

@@ -58,6 +58,8 @@ def parity(tunable: Tunable, domain: Domain, found: Outcome) -> Parity:
     served_texts = {tag: tunable.base.encode_texts(bodies) for tag, bodies in domain.bodies.items()}
     served = outcome(served_images, served_texts, domain)
     apart = float(np.abs(served_images - tunable.encode_pictures(domain.pixels)).max())
+    for tag, rows in served_texts.items():
+        apart = max(apart, float(np.abs(rows - tunable.encode_texts(domain.bodies[tag])).max()))
     queries = moved = 0
     for direction, by_language in served.found.items():
         for tag, row in by_language.items():

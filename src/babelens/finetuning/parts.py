@@ -21,7 +21,8 @@ _USUAL: Final[dict[bool, dict[Parts, float]]] = {
     True: {"all": 2e-3, "image": 2e-3, "text": 2e-3, "projections": 5e-3, "lora": 5e-3},
     False: {"all": 1e-5, "image": 1e-5, "text": 1e-5, "projections": 1e-3, "lora": 2e-4},
 }
-_BOTTOM: Final = re.compile(r"embed|table|conv1|patch|class_token|positional")
+_BOTTOM: Final = re.compile(r"embed|table|^text\.weight\.|pre_layrnorm|class_token|positional")
+_LAYER: Final = re.compile(r"\.(?:layers?|stages)\.(\d+)\.")
 
 
 def usual_rate(tunable: Tunable, parts: Parts) -> float:
@@ -56,8 +57,8 @@ def trained(tunable: Tunable) -> dict[str, nn.Parameter]:
 def groups(tunable: Tunable, settings: Settings) -> list[dict[str, Any]]:
     """Parameter groups for AdamW: ``rate`` is what each layer's learning rate is multiplied by.
 
-    A layer's depth is the first number in its name; the embeddings are below all layers, heads above. Weight decay
-    acts on matrices only, not on embeddings, norms and biases.
+    The embeddings are below all layers, heads above. Weight decay acts on matrices only, not on embeddings, norms and
+    biases.
     """
     found = trained(tunable)
     depth = {name: _depth(name) for name in found}
@@ -74,7 +75,9 @@ def groups(tunable: Tunable, settings: Settings) -> list[dict[str, Any]]:
 
 def _depth(name: str) -> int | None:
     """0 for embeddings, n + 1 for layer n, None for what lies above all layers."""
-    number = re.search(r"\.(\d+)\.", name)
+    number = _LAYER.search(
+        name
+    )  # a projection may be numbered too: that of XLM-RoBERTa towers is two matrices
     if number:
         return int(number[1]) + 1
     return 0 if _BOTTOM.search(name) else None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
-import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -13,7 +11,7 @@ from typing import Any, Final
 import numpy as np
 
 from ..errors import ExportError, StorageFullError
-from ..models.export import write_towers
+from ..models.export import replace_encoder, write_towers
 from ..models.layouts.native import CONFIG_FILE
 from ..models.registry import load_encoder
 from ..training.calibrate import calibrate_recall
@@ -57,9 +55,7 @@ def publish(
             config.write_text(json.dumps(described, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
             _compare(folder, domain, images, texts)
             target = out / FOLDER
-            if target.exists():
-                shutil.rmtree(target)
-            os.replace(folder, target)
+            replace_encoder(target, folder)
     except OSError as error:
         raise StorageFullError(
             f"{out / FOLDER} cannot be written: {error.strerror}.",

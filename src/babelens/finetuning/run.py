@@ -63,7 +63,7 @@ class Run:
         self.base, self.chunk_size = base, chunk_size
         self.anchor = anchor if settings.parallel == "distil" else None
         out.mkdir(parents=True, exist_ok=True)
-        self._digest = _digest(tunable, data, settings)
+        self._digest = _digest(tunable, data, settings, teacher, self.anchor)
         torch.manual_seed(settings.seed)
         parts.choose(tunable, settings)
         count = (
@@ -383,9 +383,12 @@ def _training(module: nn.Module) -> None:
             part.eval()
 
 
-def _digest(tunable: Tunable, data: Data, settings: Settings) -> str:
+def _digest(
+    tunable: Tunable, data: Data, settings: Settings, teacher: Tunable | None, anchor: str | None
+) -> str:
     """Of everything that changes the result."""
-    seen = hashlib.sha256(f"{settings.digest()} {tunable.base.fingerprint}".encode())
+    taught = f"{(teacher or tunable).base.fingerprint} in {anchor}" if anchor else ""
+    seen = hashlib.sha256(f"{settings.digest()} {tunable.base.fingerprint} {taught}".encode())
     for photographs in (data.train, data.validation.photographs):
         for picture in photographs.pictures if photographs is not None else ():
             seen.update(picture.digest.encode() + json.dumps(picture.captions, sort_keys=True).encode())

@@ -116,7 +116,7 @@ def export_encoder(
         _judge(encoder, gate, precision)
         _describe(encoder, folder, precision, to, gate)
         steps("done")
-        _replace(out, folder)
+        replace_encoder(out, folder)
     size = sum(file.stat().st_size for file in out.iterdir())
     return Exported(out, precision, size, gate)
 
@@ -239,12 +239,15 @@ def _reload(encoder: TwoTowerEncoder, folder: Path) -> TwoTowerEncoder:
     return exported
 
 
-def _replace(out: Path, folder: Path) -> None:
-    """Puts the new folder in the old one's place; what is no export is never touched."""
+def replace_encoder(out: Path, folder: Path) -> None:
+    """Puts the new folder in the old one's place; what is no encoder is never touched.
+
+    Who is killed here finds the old encoder or the new one, whole, in ``out`` or beside ``folder``.
+    """
     if out.exists():
         if not (out / native.CONFIG_FILE).is_file():
             raise ExportError(f"{out} is there already and is no encoder.", hint="Name another folder.")
-        shutil.rmtree(out)
+        os.replace(out, folder.with_name(f"{folder.name}-before"))
     os.replace(folder, out)
 
 

@@ -151,7 +151,8 @@ def refuse_leaks(train: Iterable[Photograph], validation: Iterable[Photograph]) 
         first, second = shared[0]
         more = f"; so it is with {len(shared) - 1:,} more" if len(shared) > 1 else ""
         raise DatasetError(
-            f"{second}, which is to be validated with, is the same picture as {first}, which is trained on{more}.",
+            f"{second}, which is to be measured with, is the same picture as {first}, which is learnt from or chosen "
+            f"by{more}.",
             hint="Split the data by picture: babelens dataset split",
         )
 
