@@ -1,4 +1,4 @@
-"""One server and one browser for all tests of the web page."""
+"""One server for all tests of the web page, and one browser for each file of them."""
 
 from __future__ import annotations
 
@@ -79,7 +79,8 @@ def served(folder: Path) -> Iterator[Served]:
         yield running
 
 
-@pytest.fixture(scope="session")
+# Of a module: as long as Playwright runs it keeps an event loop, in which other tests cannot begin one of their own.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     playwright = pytest.importorskip(
         "playwright.sync_api", reason="needs playwright: pip install 'babelens[dev]'"
