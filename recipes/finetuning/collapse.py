@@ -74,7 +74,7 @@ def attempt(mistakes: tuple[str, ...], data: Path, model: Path, seed: int) -> st
     tunable = take_apart(model)
     files = Files(data / "train-100.jsonl", data / "twemoji-val.jsonl", data / "twemoji-test.jsonl")
     read = read_data(files, tunable.base.image_tower.preprocess, languages=settings.languages)
-    start = measure(tunable, read.validation)
+    start, before = measure(tunable, read.validation), measure(tunable, read.test)
     with tempfile.TemporaryDirectory() as folder:
         run = NaiveRun(tunable, read, settings, Path(folder), base=start)
         run.mistakes = mistakes
@@ -85,8 +85,8 @@ def attempt(mistakes: tuple[str, ...], data: Path, model: Path, seed: int) -> st
         except TrainingError as error:
             return f"stopped at step {run.step}: {error.message}"
         run.best_weights()
-        end = measure(tunable, read.test)
-    return f"no alarm: {start.mean():.1%} before, {end.mean():.1%} on the test split after"
+        after = measure(tunable, read.test)
+    return f"no alarm; on the test split {before.mean():.1%} before and {after.mean():.1%} after"
 
 
 if __name__ == "__main__":

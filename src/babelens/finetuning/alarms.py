@@ -63,13 +63,13 @@ class Watch:
 def check_recall(value: float, *, chance: float, alike: float, base: float, step: int) -> None:
     """Raises :class:`TrainingError` when what is found is no better than chance, though the base model was.
 
-    ``value``, ``chance`` and ``base`` are means of hit rates; ``alike`` is the mean cosine of different pictures.
+    ``value``, ``chance`` and ``base`` are means of hit rates; ``alike`` as an outcome has it.
     """
     if value > chance or base <= 1.5 * chance:
         return
     cause = (
-        f"All vectors have become one (different pictures have a mean cosine of {alike:.2f}): the towers have "
-        "collapsed. It looks like a learning rate that is too high, weights in half precision, no warm-up, or captions "
+        f"All vectors have become one (those of different pictures, or captions, have a mean cosine of {alike:.2f}): a "
+        "tower has collapsed. It looks like a learning rate that is too high, weights in half precision, no warm-up, or captions "
         "of one picture that are counted as negatives of each other."
         if alike > _ALIKE
         else "The vectors differ, but pictures and captions no longer belong together. It looks like captions that are "

@@ -31,8 +31,8 @@ class Queries:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Outcome:
-    """``found`` is by direction, then language. ``alike`` is the mean cosine of different pictures' vectors: 1 means
-    that the encoder says the same whatever it sees."""
+    """``found`` is by direction, then language. ``alike`` is the mean cosine of different pictures' vectors or of
+    different captions' ones, whichever is higher: 1 means that the encoder says the same whatever it sees."""
 
     pictures: int
     found: Mapping[str, Mapping[str, Queries]]
@@ -141,7 +141,10 @@ def outcome(images: Floats, texts: Mapping[str, Floats], domain: Domain) -> Outc
         own = [np.flatnonzero(owners == picture) for picture in shown]
         found[DIRECTIONS[0]][tag] = Queries(rank_vectors(rows, images, list(owners[:, None])), owners)
         found[DIRECTIONS[1]][tag] = Queries(rank_vectors(images[shown], rows, own), shown)
-    mean = images.mean(0)
-    n = len(images)
-    alike = float((n * n * (mean @ mean) - n) / max(1, n * (n - 1)))
-    return Outcome(n, found, alike)
+    return Outcome(len(images), found, max(map(_alike, (images, *texts.values()))))
+
+
+def _alike(rows: Floats) -> float:
+    """The mean cosine of different rows of unit length. Shape: (n, dim)."""
+    n, mean = len(rows), rows.mean(0)
+    return float((n * n * (mean @ mean) - n) / max(1, n * (n - 1)))

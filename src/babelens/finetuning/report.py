@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -85,7 +86,7 @@ def _verdict(found: FineTuning) -> Section:
     text = found.verdict.why
     if found.chosen.alpha < 1:
         alone = 100 * (found.tuned.mean() - found.base.mean())
-        harmed = ", ".join(found.points[-1].harmed)
+        harmed = _grouped(found.points[-1].harmed)
         text += f"\n\nThe fine-tuned weights alone find {alone:+.1f} points more on the test split"
         text += f", and harm {harmed}." if harmed else "."
     return Section("Verdict", text)
@@ -133,6 +134,17 @@ def _points(one: Difference) -> tuple[str, ...]:
     )
 
 
+def _grouped(harmed: Sequence[str]) -> str:
+    """``"gallery (en, es)"`` for ``("gallery en", "gallery es")``; languages alone stand as they are."""
+    by_domain: dict[str, list[str]] = {}
+    for name in harmed:
+        domain, _, tag = name.rpartition(" ")
+        by_domain.setdefault(domain, []).append(tag)
+    return ", ".join(
+        f"{domain} ({', '.join(tags)})" if domain else ", ".join(tags) for domain, tags in by_domain.items()
+    )
+
+
 def _kept(found: FineTuning) -> Section:
     by_alpha = {point.alpha: point for point in found.points}
     before, tuned, chosen = by_alpha[0.0], found.points[-1], found.chosen
@@ -156,7 +168,7 @@ def _line(found: FineTuning) -> Section:
             f"{point.alpha:.0%}",
             f"{point.validation:.1%}",
             *(f"{sum(row.values()) / len(row):.1%}" for row in point.kept.values()),
-            ", ".join(point.harmed) or "none",
+            _grouped(point.harmed) or "none",
         )
         for point in found.points
     )
