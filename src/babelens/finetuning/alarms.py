@@ -69,8 +69,8 @@ def check_recall(value: float, *, chance: float, alike: float, base: float, step
         return
     cause = (
         f"All vectors have become one (those of different pictures, or captions, have a mean cosine of {alike:.2f}): a "
-        "tower has collapsed. It looks like a learning rate that is too high, weights in half precision, no warm-up, or captions "
-        "of one picture that are counted as negatives of each other."
+        "tower has collapsed. It looks like a learning rate that is too high, weights in half precision, no warm-up, "
+        "or captions of one picture that are counted as negatives of each other."
         if alike > _ALIKE
         else "The vectors differ, but pictures and captions no longer belong together. It looks like captions that are "
         "assigned to the wrong pictures, or a learning rate that is far too high."
