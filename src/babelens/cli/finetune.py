@@ -63,7 +63,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--chunk-size", type=click.IntRange(0), default=0, show_default=True,
-    help="Rows inside a tower at a time, to save memory; 0 is all. Does not change the result.",
+    help="Rows inside a tower at a time, to save memory; 0 is all. Gradients are those of the whole batch.",
 )  # fmt: skip
 @click.option(
     "--learning-rate", type=click.FloatRange(0, min_open=True),

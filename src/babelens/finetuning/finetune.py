@@ -16,7 +16,7 @@ from .data import Data, describe, find_files, read_data, refuse_unreadable_langu
 from .gate import Parity, Verdict, judge, parity
 from .interpolation import Point, blend, choose, sweep
 from .measure import Outcome, measure
-from .publish import publish
+from .publish import publish, withdraw
 from .run import CHECKPOINT, Report, Run
 from .settings import Settings
 from .tunable import Tunable, take_apart
@@ -129,7 +129,9 @@ def finetune(
         outcomes.append(measure(tunable, data.test))
     verdict = judge(chosen, outcomes[0], outcomes[2], seed=settings.seed)
     encoder = None
-    if verdict.better:
+    if not verdict.better:
+        withdraw(folder)
+    else:
         encoder = _publish(
             tunable,
             data,

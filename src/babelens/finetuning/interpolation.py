@@ -16,6 +16,8 @@ from .data import Data
 from .measure import Outcome, measure
 from .tunable import Tunable, Weights
 
+_KNOWN: Final = 1.5
+"""Times chance: what is found in a language that an encoder knows."""
 SWEEP: Final = tuple(round(0.1 * step, 1) for step in range(11))
 
 
@@ -51,28 +53,26 @@ def sweep(
 ) -> tuple[Point, ...]:
     """Measures the line on the validation split and in every other domain, from ``alphas``, the first of which is 0.
 
-    A language, of the validation split or of another domain, is harmed when it loses more than ``tolerance``. Leaves
-    ``tunable`` with the last weights measured.
+    A language, of the validation split or of another domain, is harmed when it loses more than ``tolerance``; one that
+    the base does not know has nothing to lose. Leaves ``tunable`` with the last weights measured.
     """
     points: list[Point] = []
+    known: dict[str, frozenset[str]] = {}
     for number, alpha in enumerate(alphas):
         if progress is not None:
             progress(number, len(alphas), f"share {alpha:g}")
         tunable.set_weights(blend(base, tuned, alpha))
         found = measure(tunable, data.validation)
-        kept = {domain.name: _by_language(measure(tunable, domain)) for domain in data.kept}
+        others = {domain.name: measure(tunable, domain) for domain in data.kept}
+        kept = {name: _by_language(outcome) for name, outcome in others.items()}
         languages = _by_language(found)
-        harmed: tuple[str, ...] = ()
-        if points:
-            harmed = (
-                *_harmed("", points[0].languages, languages, tolerance),
-                *(
-                    name
-                    for domain, row in kept.items()
-                    for name in _harmed(f"{domain} ", points[0].kept[domain], row, tolerance)
-                ),
-            )
-        points.append(Point(alpha, found.mean(), languages, kept, harmed))
+        if not points:
+            known = {name: _known(outcome) for name, outcome in (("", found), *others.items())}
+        before = points[0] if points else Point(alpha, found.mean(), languages, kept, ())
+        harmed = _harmed("", before.languages, languages, known[""], tolerance)
+        for name, row in kept.items():
+            harmed += _harmed(f"{name} ", before.kept[name], row, known[name], tolerance)
+        points.append(Point(alpha, found.mean(), languages, kept, tuple(harmed)))
     return tuple(points)
 
 
@@ -85,8 +85,19 @@ def _by_language(found: Outcome) -> dict[str, float]:
     return {tag: found.mean(language=tag) for tag in found.languages}
 
 
+def _known(found: Outcome) -> frozenset[str]:
+    """The languages in which more is found than by chance."""
+    return frozenset(tag for tag in found.languages if found.mean(language=tag) > _KNOWN * found.chance)
+
+
 def _harmed(
-    prefix: str, before: Mapping[str, float], after: Mapping[str, float], tolerance: float
+    prefix: str,
+    before: Mapping[str, float],
+    after: Mapping[str, float],
+    known: frozenset[str],
+    tolerance: float,
 ) -> list[str]:
     # Shares are sums of fractions: a loss of exactly the tolerance must not depend on how they round.
-    return [f"{prefix}{tag}" for tag, value in before.items() if value - after[tag] > tolerance + 1e-9]
+    return [
+        f"{prefix}{tag}" for tag in before if tag in known and before[tag] - after[tag] > tolerance + 1e-9
+    ]

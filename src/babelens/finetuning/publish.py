@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import shutil
 import tempfile
 from pathlib import Path
 from typing import Any, Final
@@ -62,6 +63,14 @@ def publish(
             hint="Make room, then repeat the command with --resume: nothing is trained again.",
         ) from error
     return target
+
+
+def withdraw(out: Path) -> None:
+    """Removes what an earlier run into the same folder published: judged anew, it has not earned it."""
+    folder = out / FOLDER
+    config = folder / CONFIG_FILE
+    if config.is_file() and "finetuned" in json.loads(config.read_text(encoding="utf-8")):
+        shutil.rmtree(folder)
 
 
 def _revision(tunable: Tunable) -> str:

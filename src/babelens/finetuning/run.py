@@ -44,7 +44,7 @@ class Run:
     """``step`` counts finished steps, ``best`` are the trained weights of the best validation after the start.
 
     ``teacher`` gives the vectors where parallel texts belong; ``chunk_size`` is how many rows are inside a tower at a
-    time (0: all of a batch), which changes memory and time, not the result.
+    time (0: all of a batch), which changes memory and time, and of the result no more than what dropout draws.
     """
 
     def __init__(
@@ -163,21 +163,26 @@ class Run:
     def _forwards(self, batch: Batch) -> dict[str, tuple[Forward, int]]:
         forwards: dict[str, tuple[Forward, int]] = {}
         if self.data.train is not None:
-            forwards["pictures"] = lambda rows: self._pictures(batch, rows), len(batch.pictures)
+            forwards["pictures"] = self._pictures(batch), len(batch.pictures)
             forwards["captions"] = lambda rows: self._captions(batch, rows), len(batch.captions)
         if self.data.parallel is not None:
             forwards["parallel"] = lambda rows: self._texts(batch.parallel[rows]), len(batch.parallel)
         return forwards
 
-    def _pictures(self, batch: Batch, rows: slice) -> Tensor:
-        chosen = batch.pictures[rows]
+    def _pictures(self, batch: Batch) -> Forward:
         if "pictures" in self._still:
-            return self._still["pictures"][torch.from_numpy(chosen)].to(self.tunable.device)
+            vectors = self._still["pictures"][torch.from_numpy(batch.pictures)]
+            return lambda rows: vectors[rows].to(self.tunable.device)
         assert self.data.train is not None
-        seed = (self.settings.seed * 1_000_003 + self.step) * 1_009 + rows.start
-        rgb = pixels_of(self.data.train, chosen, augment=self.settings.augment, seed=seed)
-        with autocast(self.tunable.device):
-            return self.tunable.pictures(rgb)
+        seed = (self.settings.seed * 1_000_003 + self.step) * 1_009
+        # For the whole batch: what is drawn must not depend on how it is cut.
+        rgb = pixels_of(self.data.train, batch.pictures, augment=self.settings.augment, seed=seed)
+
+        def forward(rows: slice) -> Tensor:
+            with autocast(self.tunable.device):
+                return self.tunable.pictures(rgb[rows])
+
+        return forward
 
     def _captions(self, batch: Batch, rows: slice) -> Tensor:
         texts = batch.captions[rows]
@@ -371,7 +376,7 @@ class Run:
         return TrainingError(
             f"Memory ran out at step {self.step}, with {rows} rows of a batch of {self.settings.batch_size} pictures "
             "inside a tower.",
-            hint=f"Repeat the command with --chunk-size {max(1, rows // 2)} --resume: the same result in less memory.",
+            hint=f"Repeat the command with --chunk-size {max(1, rows // 2)} --resume: it takes less memory.",
         )
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,7 +23,7 @@ except ImportError as error:
 from ..models.encoder import TwoTowerEncoder
 from ..models.ngrams import NgramTokenizer
 from ..models.registry import load_original
-from ..models.torch import RUNTIME, device, image_forward, text_forward
+from ..models.torch import RUNTIME, device, image_forward, serving_autocast, text_forward
 from ..models.towers import ImageTower, TextTower
 from ..training.export import served_text
 from ..training.restore import restore_image, restore_text
@@ -68,11 +68,6 @@ class Tunable:
         """Side of the pictures in pixels."""
         return self.base.image_size
 
-    def copy(self) -> Tunable:
-        """The same with weights of its own."""
-        both = copy.deepcopy(nn.ModuleDict({"image": self.image, "text": self.text}))
-        return replace(self, image=both["image"], text=both["text"])
-
     # -- vectors, of unit length ------------------------------------------------------------------------------
 
     def pictures(self, rgb: Tensor) -> Tensor:
@@ -98,7 +93,9 @@ class Tunable:
         for start in range(0, len(pixels), _BATCH):
             batch = torch.from_numpy(rule.standardize(pixels[start : start + _BATCH]))
             batch = batch.to(device(), memory_format=torch.channels_last)
-            parts.append(functional.normalize(self.image(batch).float(), dim=1).cpu().numpy())
+            with self._as_served():
+                vectors = self.image(batch)
+            parts.append(functional.normalize(vectors.float(), dim=1).cpu().numpy())
         return np.concatenate(parts)
 
     @torch.no_grad()
@@ -110,8 +107,14 @@ class Tunable:
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
         for start in range(0, len(order), _BATCH):
             rows = order[start : start + _BATCH]
-            result[rows] = self.texts(*self.tokens([texts[row] for row in rows])).cpu().numpy()
+            with self._as_served():
+                vectors = self.texts(*self.tokens([texts[row] for row in rows]))
+            result[rows] = vectors.cpu().numpy()
         return result
+
+    def _as_served(self) -> AbstractContextManager[Any]:
+        """Half precision where serving has it; what `babelens train` made is served by ONNX Runtime in float32."""
+        return nullcontext() if self.own else serving_autocast()
 
     # -- weights ----------------------------------------------------------------------------------------------
 

@@ -76,7 +76,7 @@ def device() -> Any:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
-def _autocast() -> AbstractContextManager[Any]:
+def serving_autocast() -> AbstractContextManager[Any]:
     """Half precision on a GPU. Not on a CPU: int8 exports are quicker there and are compared before they are used."""
     torch = import_torch()
     where = device()
@@ -96,7 +96,7 @@ def image_forward(module: Any) -> ImageForward:
 
     def forward(pixels: Floats) -> Floats:
         tensor = torch.from_numpy(pixels).to(device(), memory_format=torch.channels_last)
-        with torch.inference_mode(), _autocast():
+        with torch.inference_mode(), serving_autocast():
             return _array(module(tensor))
 
     return forward
@@ -109,7 +109,7 @@ def text_forward(module: Any) -> TextForward:
 
     def forward(ids: Tokens, mask: Tokens) -> Floats:
         tensors = (torch.from_numpy(array).to(device()) for array in (ids, mask))
-        with torch.inference_mode(), _autocast():
+        with torch.inference_mode(), serving_autocast():
             try:
                 return _array(module(*tensors))
             except IndexError as error:  # of an embedding
