@@ -140,7 +140,7 @@ def test_one_vector_for_all_pictures_ends_the_run(begin: Callable[..., Run]) -> 
     with torch.no_grad():
         run.tunable.image.project.weight.zero_()
     run.step = run.warmup
-    with pytest.raises(TrainingError, match="the towers have collapsed") as caught:
+    with pytest.raises(TrainingError, match="collapsed") as caught:
         run._validate({})
     assert "mean cosine of 1.00" in str(caught.value)
     entry = json.loads((run.out / "log.jsonl").read_text(encoding="utf-8").splitlines()[-1])
