@@ -57,7 +57,10 @@ if TYPE_CHECKING:
 @click.option(
     "--caption-language", metavar="LANG", type=LANGUAGE, help="The language of captions that do not say it."
 )
-@click.option("--epochs", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True)
+@click.option(
+    "--epochs", type=click.FloatRange(0, min_open=True), default=10.0, show_default=True,
+    help="How often each picture is seen; at least 100 steps are made.",
+)  # fmt: skip
 @click.option(
     "--batch-size", type=click.IntRange(2), default=128, show_default=True, help="Pictures in a step."
 )
@@ -85,7 +88,9 @@ if TYPE_CHECKING:
     help="Whether to trust the result with photographs.  [default: as the base]",
 )  # fmt: skip
 @click.option("--name", help="What the result is called.  [default: the folder's name]")
-@click.option("--seed", type=int, default=0, show_default=True)
+@click.option(
+    "--seed", type=int, default=0, show_default=True, help="Of the split, the batches and the intervals."
+)
 @click.option("--resume", is_flag=True, help="Continue the run in --out from its last checkpoint.")
 @json_option
 def finetune(
@@ -116,7 +121,7 @@ def finetune(
     resume: bool,
     as_json: bool,
 ) -> None:
-    """Fine-tune an encoder on your own captions, and keep the result only if it is better.
+    """Train an encoder on your captions, if it helps.
 
     DATA is a file that lists pictures and captions, or a folder with train.jsonl, val.jsonl and test.jsonl; without a
     split one is made, by picture. The result lies in OUT/encoder, if it finds more on the test pictures beyond doubt
