@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import StorageFullError, TrainingError
-from ..training.loop import autocast, learning_rate, write_atomically
+from ..training.loop import autocast, learning_rate, with_entry, write_atomically
 from ..training.losses import pair_up
 from . import parts
 from .alarms import Watch, check_finite, check_recall
@@ -300,10 +300,7 @@ class Run:
             "alike": round(found.alike, 4),
             "recall": {tag: _row(found, tag) for tag in found.languages},
         }
-        path = self.out / LOG
-        # A resumed run repeats the steps after its checkpoint; their old entries would be duplicates.
-        kept = [line for line in _lines(path) if json.loads(line)["step"] < self.step]
-        self._write(path, "\n".join([*kept, json.dumps(entry)]).encode() + b"\n")
+        self._write(self.out / LOG, with_entry(self.out / LOG, entry))
 
     # -- checkpoints ------------------------------------------------------------------------------------------
 
@@ -413,14 +410,6 @@ def _row(found: Outcome, tag: str) -> dict[str, float | int]:
                 round(estimate.high, 4),
             )
     return row
-
-
-def _lines(path: Path) -> list[str]:
-    """The whole lines of a log; a run that was killed may have left a part of one."""
-    if not path.exists():
-        return []
-    lines = path.read_text(encoding="utf-8").splitlines()
-    return [line for line in lines if line.endswith("}")]
 
 
 def _headline(found: Outcome) -> str:

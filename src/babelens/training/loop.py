@@ -217,15 +217,7 @@ class Trainer(ABC, Generic[R, M]):
 
     def _log(self, entry: Mapping[str, Any]) -> None:
         path = self.out / LOG
-        # A resumed run repeats the steps after its checkpoint; their old entries would be duplicates.
-        kept = []
-        if path.exists():
-            kept = [
-                line
-                for line in path.read_text(encoding="utf-8").splitlines()
-                if _whole(line) and json.loads(line)["step"] < self.step
-            ]
-        write_atomically(path, "\n".join([*kept, json.dumps(entry)]).encode() + b"\n")
+        write_atomically(path, with_entry(path, entry))
 
     # -- checkpoints ----------------------------------------------------------------------------------------
 
@@ -304,6 +296,21 @@ def autocast(device: torch.device) -> AbstractContextManager[Any]:
         capable = getattr(torch.cpu, "_is_avx512_bf16_supported", None)
         native = bool(capable and capable())
     return torch.autocast(device.type, torch.bfloat16) if native else nullcontext()
+
+
+def with_entry(log: Path, entry: Mapping[str, Any]) -> bytes:
+    """What a log of one JSON object a line, each with its ``step``, holds once ``entry`` is in it.
+
+    A resumed run repeats the steps after its checkpoint; their old entries would be duplicates.
+    """
+    kept = []
+    if log.exists():
+        kept = [
+            line
+            for line in log.read_text(encoding="utf-8").splitlines()
+            if _whole(line) and json.loads(line)["step"] < entry["step"]
+        ]
+    return "\n".join([*kept, json.dumps(entry)]).encode() + b"\n"
 
 
 def _whole(line: str) -> bool:
