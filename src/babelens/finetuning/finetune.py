@@ -10,7 +10,6 @@ from typing import Any
 from ..demo.bundled import load_gallery
 from ..errors import TrainingError
 from ..models.encoder import TwoTowerEncoder
-from ..models.registry import load_original
 from ..types import EncoderFingerprint, Progress
 from .data import Data, describe, find_files, read_data, refuse_unreadable_languages
 from .gate import Parity, Verdict, judge, parity
@@ -87,7 +86,7 @@ def finetune(
             f"{folder} holds a checkpoint already.",
             hint="Continue it with --resume, or choose another folder.",
         )
-    tunable = take_apart(load_original(model))
+    tunable = take_apart(model)
     files = find_files(
         source,
         folder / "data",
@@ -103,8 +102,7 @@ def finetune(
     )
     _check_tokenizer(tunable, data)
     # The validation split as it is before the first step: what serving finds is what training starts from.
-    start = measure(tunable, data.validation)
-    same = parity(tunable, data.validation, start)
+    same, start = parity(tunable, data.validation)
     base = tunable.weights()
     run = Run(
         tunable,
@@ -112,7 +110,7 @@ def finetune(
         settings,
         folder,
         base=start,
-        teacher=take_apart(load_original(teacher)) if teacher is not None else None,
+        teacher=take_apart(teacher) if teacher is not None else None,
         anchor=teacher_language,
         chunk_size=chunk_size,
     )
@@ -123,11 +121,11 @@ def finetune(
     tuned = tunable.weights()
     points = sweep(tunable, data, base, tuned, tolerance=settings.tolerance, progress=progress)
     chosen = choose(points)
-    outcomes: list[Outcome] = []
-    for alpha in (0.0, 1.0, chosen.alpha):
+    outcomes: dict[float, Outcome] = {}
+    for alpha in (*({0.0, 1.0} - {chosen.alpha}), chosen.alpha):  # whose weights stay
         tunable.set_weights(blend(base, tuned, alpha))
-        outcomes.append(measure(tunable, data.test))
-    verdict = judge(chosen, outcomes[0], outcomes[2], seed=settings.seed)
+        outcomes[alpha] = measure(tunable, data.test)
+    verdict = judge(chosen, outcomes[0.0], outcomes[chosen.alpha], seed=settings.seed)
     encoder = None
     if not verdict.better:
         withdraw(folder)
@@ -153,20 +151,17 @@ def finetune(
         parity=same,
         points=points,
         chosen=chosen,
-        base=outcomes[0],
-        tuned=outcomes[1],
-        blended=outcomes[2],
+        base=outcomes[0.0],
+        tuned=outcomes[1.0],
+        blended=outcomes[chosen.alpha],
         verdict=verdict,
     )
 
 
 def _check_tokenizer(tunable: Tunable, data: Data) -> None:
     texts: dict[str, list[str]] = {}
-    if data.train is not None:
-        for picture in data.train.pictures:
-            for tag, bodies in picture.captions.items():
-                texts.setdefault(tag, []).extend(bodies)
-    for row in data.parallel.rows if data.parallel is not None else ():
+    captions = [picture.captions for picture in data.train.pictures] if data.train else []
+    for row in (*captions, *(data.parallel.rows if data.parallel else ())):
         for tag, bodies in row.items():
             texts.setdefault(tag, []).extend(bodies)
     refuse_unreadable_languages(tunable.tokenizer, texts)

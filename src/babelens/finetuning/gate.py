@@ -18,7 +18,7 @@ from ..metrics.retrieval import CUTS, hit_rate
 from ..metrics.statistics import Difference
 from .data import Domain
 from .interpolation import Point
-from .measure import Outcome, gain, gains, outcome
+from .measure import Outcome, gain, gains, outcome, vectors
 from .tunable import Tunable
 
 _NEAR: Final = 1e-4
@@ -48,18 +48,20 @@ class Verdict:
     gains: Mapping[int, Mapping[str, Mapping[str, Difference]]]
 
 
-def parity(tunable: Tunable, domain: Domain, found: Outcome) -> Parity:
-    """Compares what the training code found (``found``) with what the base model finds when it serves.
+def parity(tunable: Tunable, domain: Domain) -> tuple[Parity, Outcome]:
+    """Compares what the training code finds, which is given too, with what the base model finds when it serves.
 
     Raises :class:`TrainingError` when they are not the same: pictures or texts are then prepared, or weights read, in
     another way than in service, and every later figure would be about another model.
     """
+    images, texts = vectors(tunable, domain)
+    found = outcome(images, texts, domain)
     served_images = tunable.base.encode_prepared(list(domain.pixels))
     served_texts = {tag: tunable.base.encode_texts(bodies) for tag, bodies in domain.bodies.items()}
     served = outcome(served_images, served_texts, domain)
-    apart = float(np.abs(served_images - tunable.encode_pictures(domain.pixels)).max())
+    apart = float(np.abs(served_images - images).max())
     for tag, rows in served_texts.items():
-        apart = max(apart, float(np.abs(rows - tunable.encode_texts(domain.bodies[tag])).max()))
+        apart = max(apart, float(np.abs(rows - texts[tag]).max()))
     queries = moved = 0
     for direction, by_language in served.found.items():
         for tag, row in by_language.items():
@@ -76,7 +78,7 @@ def parity(tunable: Tunable, domain: Domain, found: Outcome) -> Parity:
             hint="Pictures or texts are prepared in another way, or weights were read wrongly. "
             "`babelens models check` tells whether the model's files are sound.",
         )
-    return Parity(queries, moved, apart)
+    return Parity(queries, moved, apart), found
 
 
 def judge(chosen: Point, base: Outcome, candidate: Outcome, *, seed: int = 0) -> Verdict:

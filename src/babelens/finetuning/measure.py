@@ -109,9 +109,14 @@ def gains(before: Outcome, after: Outcome, *, k: int, seed: int = 0) -> dict[str
 
 
 def measure(tunable: Tunable, domain: Domain) -> Outcome:
-    """Encodes a domain with the present weights, as it would be served, and ranks it exactly.
+    """Encodes a domain with the present weights, as it would be served, and ranks it exactly."""
+    return outcome(*vectors(tunable, domain), domain)
 
-    The vectors of towers that are not trained are kept with the domain, and not computed again.
+
+def vectors(tunable: Tunable, domain: Domain) -> tuple[Floats, Mapping[str, Floats]]:
+    """Of a domain's pictures, and by language of its captions, with the present weights as they would be served.
+
+    Those of towers that are not trained are kept with the domain, and not computed again.
     """
     images = _once(tunable, domain, "image", lambda: tunable.encode_pictures(domain.pixels))
     texts = _once(
@@ -120,7 +125,7 @@ def measure(tunable: Tunable, domain: Domain) -> Outcome:
         "text",
         lambda: {tag: tunable.encode_texts(bodies) for tag, bodies in domain.bodies.items()},
     )
-    return outcome(images, texts, domain)
+    return images, texts
 
 
 def _once(tunable: Tunable, domain: Domain, tower: str, encode: Callable[[], T]) -> T:

@@ -6,6 +6,7 @@ import hashlib
 import json
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,7 @@ from ..models.registry import load_encoder
 from ..training.calibrate import calibrate_recall
 from ..vectors import Floats
 from .data import Domain
+from .measure import vectors
 from .tunable import Tunable
 
 FOLDER: Final = "encoder"
@@ -35,8 +37,7 @@ def publish(
 
     Raises :class:`ExportError` when what was written gives other vectors, :class:`StorageFullError`.
     """
-    images = tunable.encode_pictures(domain.pixels)
-    texts = {tag: tunable.encode_texts(bodies) for tag, bodies in domain.bodies.items()}
+    images, texts = vectors(tunable, domain)
     base = tunable.base
     measured = calibrate_recall(images, {tag: (rows, domain.owners[tag]) for tag, rows in texts.items()})
     encoder = tunable.encoder(
@@ -81,7 +82,7 @@ def _revision(tunable: Tunable) -> str:
     return seen.hexdigest()[:12]
 
 
-def _compare(folder: Path, domain: Domain, images: Floats, texts: dict[str, Floats]) -> None:
+def _compare(folder: Path, domain: Domain, images: Floats, texts: Mapping[str, Floats]) -> None:
     written = load_encoder(folder, runtime="onnx")
     first = next(iter(domain.bodies))
     pairs = (
