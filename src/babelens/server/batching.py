@@ -8,15 +8,15 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final, Generic, TypedDict, TypeVar
+from typing import TYPE_CHECKING, Any, Final, Generic, NotRequired, TypedDict, TypeVar, Unpack
 
+from ..models.protocols import Encoder, PassageEncoder
 from ..vectors import Floats
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from ..models.protocols import Encoder, PassageEncoder
     from ..types import EncoderFingerprint
 
 T = TypeVar("T")
@@ -28,8 +28,8 @@ class Batching(TypedDict):
 
     wait: float
     limit: int
-    company: Callable[[], bool]
-    heard: Callable[[int], None]
+    company: NotRequired[Callable[[], bool]]
+    heard: NotRequired[Callable[[int], None]]
 
 
 @dataclass(eq=False)
@@ -103,34 +103,14 @@ class Batcher(Generic[T]):
             group.done.set()
 
 
-class BatchedEncoder:
-    """An encoder that keeps :class:`~babelens.models.protocols.Encoder` and joins the calls of threads."""
+E = TypeVar("E", bound=Encoder | PassageEncoder)
 
-    def __init__(
-        self,
-        encoder: Encoder,
-        *,
-        wait: float,
-        limit: int,
-        company: Callable[[], bool] = lambda: True,
-        heard: Callable[[int], None] | None = None,
-    ) -> None:
+
+class _Shared(Generic[E]):
+    """What both kinds of encoders say of themselves."""
+
+    def __init__(self, encoder: E) -> None:
         self._encoder = encoder
-        self._texts: Batcher[str] = Batcher(
-            encoder.encode_texts, wait=wait, limit=limit, company=company, heard=heard
-        )
-        self._pictures: Batcher[NDArray[Any]] = Batcher(
-            encoder.encode_prepared, wait=wait, limit=min(limit, _PICTURES), company=company, heard=heard
-        )
-
-    def encode_texts(self, texts: Sequence[str]) -> Floats:
-        return self._texts(texts)
-
-    def encode_prepared(self, pixels: Sequence[NDArray[Any]]) -> Floats:
-        return self._pictures(pixels)
-
-    def prepare(self, image: Image) -> NDArray[Any]:
-        return self._encoder.prepare(image)
 
     def count_tokens(self, texts: Sequence[str]) -> list[int]:
         return self._encoder.count_tokens(texts)
@@ -138,10 +118,6 @@ class BatchedEncoder:
     @property
     def fingerprint(self) -> EncoderFingerprint:
         return self._encoder.fingerprint
-
-    @property
-    def image_size(self) -> int:
-        return self._encoder.image_size
 
     @property
     def languages(self) -> tuple[str, ...]:
@@ -152,12 +128,35 @@ class BatchedEncoder:
         return self._encoder.max_tokens
 
     @property
-    def photographs(self) -> bool:
-        return self._encoder.photographs
-
-    @property
     def calibration(self) -> dict[str, float]:
         return self._encoder.calibration
+
+
+class BatchedEncoder(_Shared[Encoder]):
+    """An encoder that keeps :class:`~babelens.models.protocols.Encoder` and joins the calls of threads."""
+
+    def __init__(self, encoder: Encoder, **batching: Unpack[Batching]) -> None:
+        super().__init__(encoder)
+        self._texts: Batcher[str] = Batcher(encoder.encode_texts, **batching)
+        few: Batching = {**batching, "limit": min(batching["limit"], _PICTURES)}
+        self._pictures: Batcher[NDArray[Any]] = Batcher(encoder.encode_prepared, **few)
+
+    def encode_texts(self, texts: Sequence[str]) -> Floats:
+        return self._texts(texts)
+
+    def encode_prepared(self, pixels: Sequence[NDArray[Any]]) -> Floats:
+        return self._pictures(pixels)
+
+    def prepare(self, image: Image) -> NDArray[Any]:
+        return self._encoder.prepare(image)
+
+    @property
+    def image_size(self) -> int:
+        return self._encoder.image_size
+
+    @property
+    def photographs(self) -> bool:
+        return self._encoder.photographs
 
     @property
     def vocabulary(self) -> Floats:
@@ -173,47 +172,18 @@ class BatchedEncoder:
         return getattr(self._encoder, "why", None)
 
 
-class BatchedPassageEncoder:
+class BatchedPassageEncoder(_Shared[PassageEncoder]):
     """An encoder that keeps :class:`~babelens.models.protocols.PassageEncoder` and joins the questions of threads.
 
     Passages come in batches already, from the one who writes.
     """
 
-    def __init__(
-        self,
-        encoder: PassageEncoder,
-        *,
-        wait: float,
-        limit: int,
-        company: Callable[[], bool] = lambda: True,
-        heard: Callable[[int], None] | None = None,
-    ) -> None:
-        self._encoder = encoder
-        self._questions: Batcher[str] = Batcher(
-            encoder.encode_queries, wait=wait, limit=limit, company=company, heard=heard
-        )
+    def __init__(self, encoder: PassageEncoder, **batching: Unpack[Batching]) -> None:
+        super().__init__(encoder)
+        self._questions: Batcher[str] = Batcher(encoder.encode_queries, **batching)
 
     def encode_queries(self, texts: Sequence[str]) -> Floats:
         return self._questions(texts)
 
     def encode_passages(self, texts: Sequence[str]) -> Floats:
         return self._encoder.encode_passages(texts)
-
-    def count_tokens(self, texts: Sequence[str]) -> list[int]:
-        return self._encoder.count_tokens(texts)
-
-    @property
-    def fingerprint(self) -> EncoderFingerprint:
-        return self._encoder.fingerprint
-
-    @property
-    def languages(self) -> tuple[str, ...]:
-        return self._encoder.languages
-
-    @property
-    def max_tokens(self) -> int:
-        return self._encoder.max_tokens
-
-    @property
-    def calibration(self) -> dict[str, float]:
-        return self._encoder.calibration

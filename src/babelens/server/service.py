@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from .settings import Settings
 
 T = TypeVar("T")
+E = TypeVar("E")
 _LOG: Final = logging.getLogger("babelens.server")
 THUMBNAIL_SIDE: Final = 480
 _CATALOG: Final = "catalog.db"
@@ -55,9 +56,8 @@ class Service:
         self.drawers = Workers("picture", threads=min(4, os.cpu_count() or 1), waiting=4 * settings.waiting)
         self.answerers = Workers("answer", threads=4, waiting=16)
         self.writers = Workers("write", threads=1, waiting=8)
-        self.mappers = Workers(
-            "map", threads=1, waiting=8
-        )  # one after the other: who comes second finds it cached
+        # One after the other: who comes second finds it cached.
+        self.mappers = Workers("map", threads=1, waiting=8)
         self.thumbnails = Thumbnails(settings.thumbnails, settings.thumbnail_bytes)
         self.closing = False
         self._handles = {name: Handle(self, name, path) for name, path in settings.collections.items()}
@@ -117,30 +117,29 @@ class Service:
         """The encoder of a name, shared by all collections. Fetches nothing: a request must not wait for that."""
         from ..models.registry import load_encoder
 
-        with self._loading:
-            known = self._encoders.get(str(model))
-            if known is None:
-                encoder = load_encoder(model, fetch=False)
-                known = encoder if self._alone else BatchedEncoder(encoder, **self._batching)
-                self._encoders[str(model)] = known
-            return known
+        return self._once(self._encoders, model, load_encoder, BatchedEncoder)
 
     def load_passages(self, model: str | Path) -> PassageEncoder:
         """The same of encoders of passages."""
         from ..models.passages import load_passage_encoder
 
-        with self._loading:
-            known = self._passage_encoders.get(str(model))
-            if known is None:
-                encoder = load_passage_encoder(model, fetch=False)
-                known = encoder if self._alone else BatchedPassageEncoder(encoder, **self._batching)
-                self._passage_encoders[str(model)] = known
-            return known
+        return self._once(self._passage_encoders, model, load_passage_encoder, BatchedPassageEncoder)
 
-    @property
-    def _alone(self) -> bool:
-        """Whether each query is encoded by itself."""
-        return self.settings.batch_size == 1
+    def _once(
+        self,
+        loaded: dict[str, E],
+        model: str | Path,
+        load: Callable[..., E],
+        batched: Callable[..., E],
+    ) -> E:
+        with self._loading:
+            known = loaded.get(str(model))
+            if known is None:
+                known = load(model, fetch=False)
+                if self.settings.batch_size > 1:  # or else each query is encoded by itself
+                    known = batched(known, **self._batching)
+                loaded[str(model)] = known
+            return known
 
     @property
     def _batching(self) -> Batching:
