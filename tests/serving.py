@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+import shutil
 import threading
 import time
 from collections.abc import Iterator
@@ -13,6 +15,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from babelens.demo.bundled import load_gallery
 from babelens.server import Service, Settings, create_app
 from babelens.server.connections import ImpatientProtocol
 from babelens.server.running import listening
@@ -66,3 +69,16 @@ def serving(
         thread.join(20)
         listener.close()
         assert not thread.is_alive(), "the server did not stop"
+
+
+def copy_gallery(folder: Path, count: int) -> tuple[Path, Path]:
+    """``pictures`` with so many of the bundled gallery, and their ``captions.jsonl``."""
+    bundled = load_gallery()
+    pictures, captions = folder / "pictures", folder / "captions.jsonl"
+    pictures.mkdir()
+    names = {Path(shutil.copy(picture.path, pictures)).name for picture in bundled.pictures[:count]}
+    lines = bundled.captions_file.read_text("utf-8").splitlines(keepends=True)
+    captions.write_text(
+        "".join(line for line in lines if Path(json.loads(line)["image"]).name in names), "utf-8"
+    )
+    return pictures, captions

@@ -16,6 +16,7 @@ import torch
 from babelens.finetuning import parts, run
 from babelens.finetuning.run import CHECKPOINT, LOG, Run
 from tests import tuning
+from tests.processes import in_a_child
 
 END = 12  # validated, and saved, at 5 and 10
 torch.set_num_threads(1)
@@ -47,26 +48,18 @@ class Doomed(Run):
 
 def train(data: Path, out: Path, chosen: str, *, at_step: int = -1, at_write: int = -1) -> bool:
     """Whether a process of its own got to the end; what it learnt is then in ``learnt.pt``."""
-    child = os.fork()
-    if not child:
-        try:
-            begun = tuning.begin(tuning.own(), data, out, tuning.settings(parts=chosen), kind=Doomed)
-            assert isinstance(begun, Doomed)
-            begun.at_step, begun.at_write = at_step, at_write
-            if (out / CHECKPOINT).exists():
-                begun.load_checkpoint()
-            begun.train(stop_after=END)
-            learnt = {name: value.detach() for name, value in parts.trained(begun.tunable).items()}
-            torch.save({"learnt": learnt, "best": begun.best}, out / "learnt.pt")
-        except BaseException as error:
-            sys.stderr.write(f"child: {error!r}\n")
-            sys.stderr.flush()
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        raise SystemExit("a child failed")
-    return os.WIFEXITED(status)
+
+    def work() -> None:
+        begun = tuning.begin(tuning.own(), data, out, tuning.settings(parts=chosen), kind=Doomed)
+        assert isinstance(begun, Doomed)
+        begun.at_step, begun.at_write = at_step, at_write
+        if (out / CHECKPOINT).exists():
+            begun.load_checkpoint()
+        begun.train(stop_after=END)
+        learnt = {name: value.detach() for name, value in parts.trained(begun.tunable).items()}
+        torch.save({"learnt": learnt, "best": begun.best}, out / "learnt.pt")
+
+    return in_a_child(work)
 
 
 def compared(place: Path, data: Path, chosen: str) -> dict[str, object]:

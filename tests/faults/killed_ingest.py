@@ -10,7 +10,6 @@ import json
 import os
 import random
 import shutil
-import signal
 import sys
 import time
 from collections.abc import Sequence
@@ -25,6 +24,7 @@ from babelens.ingest import decode, ingest, pictures
 from babelens.storage.catalog import Catalog
 from babelens.types import EncoderFingerprint
 from babelens.vectors import Floats, normalize
+from tests.processes import in_a_child
 
 # Many small commits: many moments to be killed at.
 pictures._ENCODE = 4  # type: ignore[misc]
@@ -126,25 +126,6 @@ def run(collection: Path, folder: Path) -> None:
         ingest(catalog, Encoder(), [folder], captions=captions, filename_captions=True)
 
 
-def run_and_kill(collection: Path, folder: Path, after: float) -> bool:
-    """Whether the child was still at work when it was killed."""
-    child = os.fork()
-    if not child:
-        try:
-            run(collection, folder)
-        except BaseException as error:
-            sys.stderr.write(f"child: {error!r}\n")
-            sys.stderr.flush()
-            os._exit(1)
-        os._exit(0)
-    time.sleep(after)
-    os.kill(child, signal.SIGKILL)
-    _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        raise SystemExit("a child failed")
-    return os.WIFSIGNALED(status)
-
-
 def state(collection: Path) -> dict[str, Any]:
     """Everything that must be equal, in plain values."""
     with Catalog.open(collection) as catalog:
@@ -179,7 +160,7 @@ def main(place: Path, kills_wanted: int, seed: int) -> dict[str, Any]:
     while True:
         for _ in range(12):
             started = time.monotonic()
-            killed = run_and_kill(disturbed, folder.path, chance.uniform(0, length))
+            killed = not in_a_child(lambda: run(disturbed, folder.path), kill_after=chance.uniform(0, length))
             kills += killed
             with Catalog.open(disturbed) as catalog:
                 problems += catalog.verify()

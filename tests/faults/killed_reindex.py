@@ -24,6 +24,7 @@ from babelens.ingest import reencode
 from babelens.storage import Catalog
 from babelens.types import EncoderFingerprint
 from babelens.vectors import Floats, normalize
+from tests.processes import in_a_child
 
 # Many small commits: many moments to be killed at.
 reencode._ENCODE = 4  # type: ignore[misc]
@@ -82,22 +83,14 @@ class Doomed(Catalog):
 
 def run(collection: Path, kill_at: int = 0) -> bool:
     """Whether a run of its own process got to its end."""
-    child = os.fork()
-    if not child:
-        try:
-            catalog = Doomed.open(collection)
-            catalog.left = kill_at
-            with Collection(collection, catalog) as opened:
-                opened.reindex(NEW)
-        except BaseException as error:
-            sys.stderr.write(f"child: {error!r}\n")
-            sys.stderr.flush()
-            os._exit(1)
-        os._exit(0)
-    _, status = os.waitpid(child, 0)
-    if os.WIFEXITED(status) and os.WEXITSTATUS(status):
-        raise SystemExit("a child failed")
-    return os.WIFEXITED(status)
+
+    def work() -> None:
+        catalog = Doomed.open(collection)
+        catalog.left = kill_at
+        with Collection(collection, catalog) as opened:
+            opened.reindex(NEW)
+
+    return in_a_child(work)
 
 
 def searched(collection: Path, folder: Path) -> str:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import errno
 import os
 import random
 import sqlite3
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from babelens.errors import CollectionError, CorruptCatalogError, StorageFullErr
 from babelens.storage import Catalog
 from babelens.storage.export import export_catalog
 from tests.catalogs import fill, make_item, new_catalog, text, unit_rows
+from tests.disks import fill_the_rest
 
 
 def _filled(folder: Path, items: int = 300) -> Path:
@@ -163,27 +163,10 @@ def test_no_more_pages(tmp_path: Path) -> None:
         assert catalog.count_items() == 2 + 50 * written
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of three megabytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir()
-    try:
-        mounted = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", "size=3m", "tmpfs", str(folder)], capture_output=True, check=False
-        )
-    except OSError:
-        pytest.skip("there is no mount command")
-    if mounted.returncode:
-        pytest.skip("mounting a small disk needs rights that this user does not have")
-    yield folder
-    subprocess.run(["umount", "-l", str(folder)], check=True)
-
-
 def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
     with new_catalog(small_disk / "c") as catalog:
         fill(catalog, ["a"])
-        (small_disk / "ballast").write_bytes(b"x" * 500_000)
+        (small_disk / "ballast").write_bytes(b"x" * 5_500_000)
         written = _write_until_full(catalog)
         assert written > 1
         assert catalog.count_items() == 1 + 50 * written
@@ -199,18 +182,8 @@ def test_a_full_disk(small_disk: Path, tmp_path: Path) -> None:
         assert catalog.verify() == []
 
 
-def _fill_the_rest(file: Path) -> None:
-    with file.open("wb", buffering=0) as stream:
-        try:
-            while stream.write(b"x" * 4096):
-                pass
-        except OSError as error:
-            if error.errno != errno.ENOSPC:
-                raise
-
-
 def test_a_disk_that_is_full_from_the_start(small_disk: Path) -> None:
-    _fill_the_rest(small_disk / "ballast")
+    fill_the_rest(small_disk / "ballast")
     with pytest.raises(StorageFullError):
         new_catalog(small_disk / "c")
     (small_disk / "ballast").unlink()

@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.processes import run_script
+
 
 @pytest.mark.skipif(os.name != "posix", reason="SIGKILL and fork")
 def test_killed_at_every_write(tmp_path: Path) -> None:
-    script = Path(__file__).with_name("killed_reindex.py")
-    done = subprocess.run(
-        [sys.executable, str(script), str(tmp_path)], capture_output=True, text=True, timeout=240, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    result = json.loads(done.stdout)
+    result = run_script(Path(__file__).with_name("killed_reindex.py"), tmp_path)
     seen = result["seen"]
     assert seen.count("old") > 10, "kills before the switch"
     assert seen.count("new") > 5, "and after it"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,12 +11,11 @@ import pytest
 from PIL import Image
 
 import babelens
-from babelens.demo.bundled import load_gallery
 from babelens.storage.catalog import Catalog
 from babelens.types import Text
 from tests.browsing import HOSTILE, PICTURES
 from tests.pdfs import Pdf
-from tests.serving import Served, serving
+from tests.serving import Served, copy_gallery, serving
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, BrowserContext, Page
@@ -29,15 +27,7 @@ BROWSER = shutil.which("chromium") or shutil.which("google-chrome")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Captioned pictures and a manual with a figure; a caption, a file name, OCR text and a passage hold markup."""
     folder = tmp_path_factory.mktemp("web")
-    bundled = load_gallery()
-    pictures = folder / "pictures"
-    pictures.mkdir()
-    names = [Path(shutil.copy(picture.path, pictures)).name for picture in bundled.pictures[:PICTURES]]
-    lines = bundled.captions_file.read_text("utf-8").splitlines(keepends=True)
-    captions = folder / "captions.jsonl"
-    captions.write_text(
-        "".join(line for line in lines if Path(json.loads(line)["image"]).name in names), "utf-8"
-    )
+    pictures, captions = copy_gallery(folder, PICTURES)
     for year in (2019, 2021):
         exif = Image.Exif()
         exif[0x0132] = f"{year}:05:31 23:15:00"
@@ -45,7 +35,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
             folder / "pictures" / f"dated-{year}.jpg", exif=exif
         )
     evil = pictures / "a<img src=x onerror=alert(3)>.webp"
-    shutil.copy(bundled.pictures[0].path, evil)
+    shutil.copy(min(pictures.glob("*.webp")), evil)
     manual = Pdf(title="Pump manual <b>")
     page = manual.page()
     page.text(60, 80, "1 Fuses", size=20, font="bold")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,8 @@ from pathlib import Path
 import pytest
 
 import babelens
-from babelens.demo.bundled import load_gallery
 from tests.pdfs import Pdf
-from tests.serving import Served, serving
+from tests.serving import Served, copy_gallery, serving
 
 PICTURES = 60
 
@@ -21,15 +19,7 @@ PICTURES = 60
 def gallery(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Sixty captioned pictures, a PDF of one page, and a text without pages. Not to be written to."""
     folder = tmp_path_factory.mktemp("served")
-    bundled = load_gallery()
-    pictures = folder / "pictures"
-    pictures.mkdir()
-    names = {Path(shutil.copy(picture.path, pictures)).name for picture in bundled.pictures[:PICTURES]}
-    lines = bundled.captions_file.read_text("utf-8").splitlines(keepends=True)
-    captions = folder / "captions.jsonl"
-    captions.write_text(
-        "".join(line for line in lines if Path(json.loads(line)["image"]).name in names), "utf-8"
-    )
+    pictures, captions = copy_gallery(folder, PICTURES)
     pdf = Pdf(title="Pump manual")
     page = pdf.page()
     page.text(60, 80, "1 Fuses", size=20, font="bold")
