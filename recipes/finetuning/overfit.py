@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 import tempfile
 import time
 from collections.abc import Iterator
@@ -64,8 +65,9 @@ def overfit(name: str, folder: Path, steps: int, chunk_size: int, rate: float) -
     start = measure(tunable, data.validation)
     run = Run(tunable, data, settings, folder / "run", base=start, chunk_size=chunk_size)
     run.validate_every = 10
+    run.watch.warmup = steps  # random weights learn nothing for a while: no alarm
     while run.step < steps and (not run.step or first(measure(tunable, data.validation)) < 1):
-        run.train(stop_after=min(steps, run.step + 10))
+        run.train(stop_after=min(steps, run.step + 10), report=told)
     end = measure(tunable, data.validation)
     pictures = tunable.encode_pictures(data.validation.pixels)
     published = load_encoder(publish(tunable, data.validation, folder, name=name, photographs=True, about={}))
@@ -84,6 +86,10 @@ def overfit(name: str, folder: Path, steps: int, chunk_size: int, rate: float) -
         "pictures per second": round(run.step * PAIRS / run.seconds, 2),
         "share of peak": round(arithmetic * run.step / run.seconds / peak(tunable.device), 3),
     }
+
+
+def told(step: int, steps: int, line: str) -> None:
+    print(f"{step}/{steps} {line}", file=sys.stderr)
 
 
 def first(found: Outcome) -> float:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import random
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +12,7 @@ import pytest
 
 torch = pytest.importorskip("torch", reason="fine-tuning needs pip install 'babelens[torch]'")
 pytest.importorskip("onnxscript")
+pytest.importorskip("transformers")
 
 from babelens.errors import ExportError, TrainingError  # noqa: E402
 from babelens.finetuning.finetune import FineTuning, finetune  # noqa: E402
@@ -22,6 +22,7 @@ from babelens.finetuning.tunable import take_apart  # noqa: E402
 from babelens.models.encoder import TwoTowerEncoder  # noqa: E402
 from babelens.models.registry import load_encoder  # noqa: E402
 from tests import tuning  # noqa: E402
+from tests.unit.finetuning import families  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -149,15 +150,15 @@ def test_a_language_that_is_learnt_from_parallel_texts_alone(
 # -- publishing --------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("family", ["clip", "siglip"])
-def test_other_architectures_are_published_too(family: str, shapes: Path, tmp_path: Path) -> None:
-    checkpoints: dict[str, Callable[[Path], Path]] = pytest.importorskip(
-        "tests.checkpoints.transformers"
-    ).FAMILIES
-    tunable = take_apart(load_encoder(checkpoints[family](tmp_path / family), runtime="torch"))
+@pytest.mark.parametrize("family", families.FAMILIES)
+def test_every_family_is_published(family: str, shapes: Path, tmp_path: Path) -> None:
+    tunable = take_apart(families.written(tmp_path / family, family))
     domain = tuning.read(shapes, tunable).validation
+    base = tunable.encode_pictures(domain.pixels)
+    tunable.set_weights({name: 1.1 * value for name, value in tunable.weights().items() if value.ndim > 1})
     before = measure(tunable, domain)
     pixels, texts = tunable.encode_pictures(domain.pixels), tunable.encode_texts(domain.bodies["de"])
+    assert np.abs(pixels - base).max() > 1e-2
     about: dict[str, Any] = {"base": family}
     folder = publish(tunable, domain, tmp_path, name="mine", photographs=True, about=about)
     encoder = load_encoder(folder)

@@ -5,7 +5,6 @@ from __future__ import annotations
 import copy
 import re
 from collections.abc import Callable
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -17,11 +16,8 @@ from babelens.finetuning import parts  # noqa: E402
 from babelens.finetuning.objective import Objective  # noqa: E402
 from babelens.finetuning.settings import PARTS, Parts  # noqa: E402
 from babelens.finetuning.tunable import Tunable, Weights, take_apart  # noqa: E402
-from babelens.models.encoder import TwoTowerEncoder  # noqa: E402
-from babelens.models.registry import load_encoder  # noqa: E402
 from tests import tuning  # noqa: E402
-from tests.checkpoints import openclip, text_towers  # noqa: E402
-from tests.checkpoints import transformers as families  # noqa: E402
+from tests.unit.finetuning import families  # noqa: E402
 
 TEXTS = ["a red car", "two dogs on a beach", "ein Haus", "one"]
 CLIP_IMAGE = r"vision_model|visual_projection"
@@ -39,20 +35,6 @@ NAMES = {
 }
 
 
-def written(folder: Path, family: str) -> TwoTowerEncoder:
-    if family == "openclip":
-        openclip.write_openclip(folder, openclip.model_cfg())
-    elif family == "openclip-xlmr":
-        openclip.write_openclip(folder, openclip.model_cfg(text_cfg=openclip.XLMR))
-    elif family == "siglip":
-        families.siglip(folder)
-    else:
-        families.clip(folder)
-    encoder = load_encoder(folder, runtime="torch")
-    tower = {"sentence-transformers": text_towers.sentence_tower, "m-clip": text_towers.mclip}.get(family)
-    return tuning.add_text_tower(encoder, tower(folder / "texts")) if tower else encoder
-
-
 @pytest.fixture(scope="module")
 def tunables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tunable]:
     """A tunable of a family, with weights of its own."""
@@ -61,7 +43,7 @@ def tunables(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Tunabl
     def get(family: str) -> Tunable:
         if family not in made:
             folder = tmp_path_factory.mktemp("families") / family
-            made[family] = tuning.own() if family == "own" else take_apart(written(folder, family))
+            made[family] = tuning.own() if family == "own" else take_apart(families.written(folder, family))
         before = made[family]
         both = copy.deepcopy(torch.nn.ModuleDict({"image": before.image, "text": before.text}))
         return Tunable(before.base, both["image"], both["text"], own=before.own)
