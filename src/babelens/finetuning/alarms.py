@@ -13,6 +13,8 @@ from ..errors import TrainingError
 
 _WINDOW: Final = 10
 """Steps: one step's loss says little."""
+KNOWN: Final = 0.5
+"""Mean recall of a base from which on its loss is near its floor, and need not fall."""
 _STILL: Final = 0.02
 """A loss that has fallen by less than this share after warm-up has not moved."""
 _ALIKE: Final = 0.95

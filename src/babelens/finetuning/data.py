@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -62,20 +63,15 @@ class Parallel:
 
 @dataclass(frozen=True, eq=False)
 class Data:
-    """``train`` is None where only parallel texts are trained on; ``kept`` are domains that must not get worse."""
+    """``train`` is None where only parallel texts are trained on; ``kept`` are domains that must not get worse;
+    ``left_out`` is what could not be used, and why."""
 
     train: Photographs | None
     validation: Domain
     test: Domain
     kept: tuple[Domain, ...]
     parallel: Parallel | None
-
-    @property
-    def left_out(self) -> tuple[LeftOut, ...]:
-        """What could not be used, and why."""
-        parts = [domain.photographs.left_out for domain in (self.validation, self.test, *self.kept)]
-        parts += [self.train.left_out if self.train else (), self.parallel.left_out if self.parallel else ()]
-        return tuple(one for part in parts for one in part)
+    left_out: tuple[LeftOut, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -146,6 +142,9 @@ def read_data(
 ) -> Data:
     """Reads and decodes everything once. ``rule`` is how the encoder wants its pictures.
 
+    What is trained on is left out of the domains to keep, and a domain of which nothing remains too: on pictures that
+    are learnt by heart, no harm would show.
+
     Raises :class:`DatasetError` when a picture is in two splits, or there are too few to learn from or to measure with.
     """
 
@@ -164,12 +163,28 @@ def read_data(
     for part, what, file in ((validation, "validate", files.validation), (test, "test", files.test)):
         if len(part) < MIN_HELD_OUT:
             raise _too_few(len(part), f"{what} with", file, MIN_HELD_OUT)
+    learnt = {picture.digest for picture in train.pictures} if train is not None else set()
+    remaining = [(file, _without(pictures, learnt)) for file, pictures in kept]
+    texts = read_parallel(files.parallel, languages) if files.parallel else None
+    parts = (train, validation, test, *(pictures for _, pictures in remaining), texts)
     return Data(
         train,
         _domain("validation", validation),
         _domain("test", test),
-        tuple(_domain(_name(file), pictures) for file, pictures in kept),
-        read_parallel(files.parallel, languages) if files.parallel else None,
+        tuple(_domain(_name(file), pictures) for file, pictures in remaining if len(pictures)),
+        texts,
+        tuple(one for part in parts if part is not None for one in part.left_out),
+    )
+
+
+def _without(photographs: Photographs, learnt: AbstractSet[str]) -> Photographs:
+    places = [place for place, picture in enumerate(photographs.pictures) if picture.digest not in learnt]
+    gone = [picture for picture in photographs.pictures if picture.digest in learnt]
+    return replace(
+        photographs,
+        pictures=tuple(photographs.pictures[place] for place in places),
+        rows=photographs.rows[places],
+        left_out=(*photographs.left_out, *(LeftOut(str(one.file), "it is trained on") for one in gone)),
     )
 
 

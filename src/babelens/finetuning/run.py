@@ -20,7 +20,7 @@ from ..errors import StorageFullError, TrainingError
 from ..training.loop import autocast, learning_rate, with_entry, write_atomically
 from ..training.losses import pair_up
 from . import parts
-from .alarms import Watch, check_finite, check_recall
+from .alarms import KNOWN, Watch, check_finite, check_recall
 from .batches import Batch, draw, pixels_of
 from .data import Data
 from .measure import DIRECTIONS, Outcome, measure
@@ -61,6 +61,7 @@ class Run:
     ) -> None:
         self.tunable, self.data, self.settings, self.out = tunable, data, settings, out
         self.base, self.chunk_size = base, chunk_size
+        tunable.rows = min(tunable.rows, chunk_size or tunable.rows)
         self.anchor = anchor if settings.parallel == "distil" else None
         out.mkdir(parents=True, exist_ok=True)
         self._digest = _digest(tunable, data, settings, teacher, self.anchor)
@@ -110,7 +111,8 @@ class Run:
                 values = self.train_step()
             self.seconds += time.perf_counter() - start
             if self.step % self.validate_every == 0 or self.step == self.steps:
-                told = _headline(self._validate(values))
+                with self._enough_memory():
+                    told = _headline(self._validate(values))
                 self.save_checkpoint()
             elif self.step == end:
                 self.save_checkpoint()
@@ -157,7 +159,8 @@ class Run:
         self.optimizer.step()
         self.step += 1
         loss = sum(values.values())
-        self.watch.see(loss)
+        if self.base.mean() < KNOWN:
+            self.watch.see(loss)
         return {"loss": loss, **values, "lr": rate}
 
     def _forwards(self, batch: Batch) -> dict[str, tuple[Forward, int]]:

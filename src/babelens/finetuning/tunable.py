@@ -32,15 +32,14 @@ from ..vectors import Floats
 
 Weights = dict[str, Tensor]
 
-_BATCH = 128
-
 
 @dataclass(eq=False)
 class Tunable:
     """``image`` takes standardised pixels (n, 3, s, s), ``text`` ids and mask (n, length); both give (n, dim).
 
     The two may share one module and so their weights. ``own`` says that `babelens train` made the networks. ``still``
-    names the towers that are not trained, whose vectors never change.
+    names the towers that are not trained, whose vectors never change. ``rows`` is how many pictures or texts are inside
+    a tower at a time when nothing is learnt.
     """
 
     base: TwoTowerEncoder
@@ -48,6 +47,7 @@ class Tunable:
     text: nn.Module
     own: bool
     still: frozenset[str] = frozenset()
+    rows: int = 128
 
     def __post_init__(self) -> None:
         self.tokenizer = self.base.text_tower.tokenizer()
@@ -90,8 +90,8 @@ class Tunable:
         self.image.eval()
         rule = self.base.image_tower.preprocess
         parts = [np.empty((0, self.base.image_tower.dim), dtype=np.float32)]
-        for start in range(0, len(pixels), _BATCH):
-            batch = torch.from_numpy(rule.standardize(pixels[start : start + _BATCH]))
+        for start in range(0, len(pixels), self.rows):
+            batch = torch.from_numpy(rule.standardize(pixels[start : start + self.rows]))
             batch = batch.to(device(), memory_format=torch.channels_last)
             with self._as_served():
                 vectors = self.image(batch)
@@ -105,8 +105,8 @@ class Tunable:
         result = np.empty((len(texts), self.base.text_tower.dim), dtype=np.float32)
         # Texts of like length together: a batch is padded to its longest.
         order = sorted(range(len(texts)), key=lambda row: len(texts[row]))
-        for start in range(0, len(order), _BATCH):
-            rows = order[start : start + _BATCH]
+        for start in range(0, len(order), self.rows):
+            rows = order[start : start + self.rows]
             with self._as_served():
                 vectors = self.texts(*self.tokens([texts[row] for row in rows]))
             result[rows] = vectors.cpu().numpy()

@@ -230,6 +230,17 @@ def test_another_domain_is_measured_in_all_its_languages(shapes: Path, tmp_path:
     assert np.array_equal(kept.pixels[3], np.asarray(RULE.to_pixels(_picture(tmp_path / "other", 3))))
 
 
+def test_what_is_trained_on_cannot_show_harm(data: Path) -> None:
+    some = tuning.write_lines(data / "some.jsonl", tuning.rows_of(data / "train.jsonl")[:5])
+    mixed = tuning.rows_of(data / "train.jsonl")[:5] + tuning.rows_of(data / "test.jsonl")[:3]
+    files = files_of(data, kept=(tuning.write_lines(data / "mixed.jsonl", mixed), some))
+    read = read_data(files, RULE, languages=BOTH)
+    (kept,) = read.kept
+    assert (kept.name, len(kept)) == ("mixed", 3)
+    assert kept.pixels.shape[0] == 3
+    assert [one.reason for one in read.left_out] == ["it is trained on"] * 10
+
+
 def _picture(folder: Path, row: int) -> Image.Image:
     return Image.open(folder / str(tuning.rows_of(folder / "captions.jsonl")[row]["image"])).convert("RGB")
 

@@ -104,6 +104,13 @@ def test_a_loss_that_does_not_move_ends_the_run(begin: Callable[..., Run]) -> No
     assert run.step == max(run.warmup, 10) + 20
 
 
+def test_a_base_that_finds_most_is_near_the_floor_of_its_loss(begin: Callable[..., Run]) -> None:
+    run = begin(learning_rate=1e-12, augment=False)
+    run.base = perfect(run.data)
+    for _ in range(max(run.warmup, 10) + 25):
+        run.train_step()
+
+
 def test_a_loss_that_rises_ends_the_run() -> None:
     watch = Watch(warmup=5)
     for step in range(29):

@@ -115,12 +115,12 @@ def test_a_checkpoint_of_something_else_is_refused(begin: Begin, shapes: Path, t
 class Forgetful(torch.nn.Module):
     """A tower that needs more memory than there is when it sees many rows."""
 
-    def __init__(self, tower: torch.nn.Module, error: Exception, *, rows: int) -> None:
+    def __init__(self, tower: torch.nn.Module, error: Exception, *, rows: int, training: bool = True) -> None:
         super().__init__()
-        self.tower, self.error, self.rows = tower, error, rows
+        self.tower, self.error, self.rows, self.when = tower, error, rows, training
 
     def forward(self, pixels: torch.Tensor) -> torch.Tensor:
-        if self.training and len(pixels) > self.rows:
+        if self.training is self.when and len(pixels) > self.rows:
             raise self.error
         return self.tower(pixels)
 
@@ -148,6 +148,19 @@ def test_too_little_memory_tells_which_batch_and_how_to_halve_it(error: Exceptio
     run.chunk_size = 8
     run.train(stop_after=3)
     assert run.step == 3
+
+
+def test_too_little_memory_to_validate(begin: Begin) -> None:
+    run = begin()
+    error = MemoryError()
+    run.tunable.image = Forgetful(run.tunable.image, error, rows=8, training=False)
+    with pytest.raises(TrainingError, match="Memory ran out at step 5") as caught:
+        run.train(stop_after=5)
+    assert "--chunk-size" in str(caught.value.hint)
+    again = begin(chunk_size=8)
+    again.tunable.image = Forgetful(again.tunable.image, error, rows=8, training=False)
+    again.train(stop_after=5)
+    assert again.best_step == 5
 
 
 def test_another_error_is_not_taken_for_too_little_memory(begin: Begin) -> None:
