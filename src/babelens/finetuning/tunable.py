@@ -50,6 +50,8 @@ class Tunable:
     rows: int = 128
 
     def __post_init__(self) -> None:
+        if self.own:  # served in float32; convolutions on a GPU would be less exact, and parity fail
+            torch.backends.cudnn.allow_tf32 = False
         self.tokenizer = self.base.text_tower.tokenizer()
         rule = self.base.image_tower.preprocess
         self._mean, self._std = (
