@@ -85,7 +85,7 @@ class Run:
             *parts.groups(tunable, settings),
             {"params": list(self.objective.parameters()), "rate": 1.0, "weight_decay": 0.0},
         ]
-        self.optimizer = torch.optim.AdamW(groups, lr=self.rate, betas=(0.9, 0.98))
+        self.optimizer = torch.optim.AdamW(groups, lr=self.rate, betas=(0.9, 0.98), fused=True)
         self.watch = Watch(warmup=self.warmup)
         self.step, self.seconds = 0, 0.0
         self.best: Weights = {}
