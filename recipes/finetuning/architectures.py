@@ -76,8 +76,8 @@ def siglip2_base(folder: Path) -> None:
 def save(folder: Path, model: Any, config: Any, rule: dict[str, Any]) -> None:
     torch.manual_seed(0)
     made = model(config)
-    if hasattr(made, "logit_bias"):  # the values that its training began with
-        torch.nn.init.constant_(made.logit_scale, math.log(10))
+    torch.nn.init.constant_(made.logit_scale, math.log(100))  # as at the end of its training
+    if hasattr(made, "logit_bias"):
         torch.nn.init.constant_(made.logit_bias, -10)
     made.save_pretrained(folder)
     (folder / "preprocessor_config.json").write_text(json.dumps(rule), "utf-8")

@@ -43,7 +43,7 @@ def main() -> None:
     parser.add_argument("models", nargs="+", choices=sorted(MAKERS))
     parser.add_argument("--steps", type=int, default=200, help="at most")
     parser.add_argument("--chunk-size", type=int, default=0)
-    parser.add_argument("--learning-rate", type=float, default=2e-4)
+    parser.add_argument("--learning-rate", type=float, default=1e-4)
     options = parser.parse_args()
     for name in options.models:
         with tempfile.TemporaryDirectory() as folder:

@@ -22,7 +22,6 @@ from ..storage.catalog import Catalog
 from ..storage.paths import resolve_collection_path
 from ..types import (
     Caption,
-    DescribeReport,
     IngestReport,
     Progress,
     Query,
@@ -31,8 +30,9 @@ from ..types import (
 )
 from . import care
 from .asking import Asking
+from .describing import Describing
 from .passage_vectors import PassageVectors
-from .pictures import ItemPictures, picture_term
+from .pictures import picture_term
 from .reindex import ReindexReport, clean_up, reindex
 from .space import Loader, PassageLoader, Space, load, model_name
 from .tuning import Tuning
@@ -41,15 +41,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
     from PIL.Image import Image
 
-    from ..models.captioners import Captioner
     from ..models.protocols import Encoder, OcrEngine, PassageEncoder
-    from ..models.translators import Translator
     from .care import CollectionInfo, ExportReport, VerifyReport
 
 Metric = Literal["ip", "l2"]
 
 
-class Collection(Asking, PassageVectors, Tuning):
+class Collection(Asking, Describing, PassageVectors, Tuning):
     """Pictures and their texts, searchable by meaning, by words, and by pictures. Open it with :meth:`open`.
 
     Safe to use from several threads; one process at a time may write, any number may read.
@@ -229,80 +227,6 @@ class Collection(Asking, PassageVectors, Tuning):
             report = import_rows(self._catalog, number, vectors, ids, progress=progress)
             self._maintain(progress)
         return report
-
-    def caption(
-        self,
-        *,
-        model: str | Path | Captioner = "git-base-coco",
-        where: str | None = None,
-        progress: Progress | None = None,
-    ) -> DescribeReport:
-        """Captions the pictures that this model has not captioned yet: see :func:`babelens.describing.caption_items`.
-
-        Raises what :func:`babelens.load_captioner` does, and as :meth:`add`; what was committed before stays.
-        """
-        from ..describing import caption_items
-
-        with self._adding(progress):
-            return caption_items(self._catalog, self.encoder, model, where=where, progress=progress)
-
-    def translate(
-        self,
-        to: str | Sequence[str],
-        *,
-        model: str | Path | Translator | None = None,
-        source: str | None = None,
-        where: str | None = None,
-        beside_human: bool = False,
-        progress: Progress | None = None,
-    ) -> DescribeReport:
-        """Translates captions into the languages they lack: see :func:`babelens.describing.translate_items`.
-
-        Raises what :func:`babelens.load_translator` does, and as :meth:`add`; what was committed before stays.
-        """
-        from ..describing import translate_items
-
-        targets = [to] if isinstance(to, str) else to
-        with self._adding(progress):
-            return translate_items(
-                self._catalog,
-                self.encoder,
-                targets,
-                model=model,
-                source=source,
-                where=where,
-                beside_human=beside_human,
-                progress=progress,
-            )
-
-    def read_texts(
-        self,
-        *,
-        engine: str | OcrEngine = "auto",
-        languages: Sequence[str] = (),
-        where: str | None = None,
-        progress: Progress | None = None,
-    ) -> DescribeReport:
-        """Reads the words printed in pictures and figures that were not read yet: see
-        :func:`babelens.describing.read_items`. Search finds them by their words, and never takes them for captions.
-
-        ``languages`` are those that they may be in. Raises :class:`UnknownModelError`,
-        :class:`WeightsUnavailableError`, and as :meth:`add`; what was committed before stays.
-        """
-        from ..describing import READ_SIDE, read_items
-
-        with self._catalog.writing(), ItemPictures(READ_SIDE) as pictures:
-            report = read_items(
-                self._catalog,
-                engine,
-                picture=pictures.of,
-                languages=languages,
-                where=where,
-                progress=progress,
-            )
-            notes = self._keep_up(None, progress)
-            self._maintain(progress)
-        return replace(report, notes=(*report.notes, *notes))
 
     @contextmanager
     def _adding(self, progress: Progress | None) -> Iterator[None]:
