@@ -42,22 +42,32 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("models", nargs="+", choices=sorted(MAKERS))
     parser.add_argument("--steps", type=int, default=200, help="at most")
+    parser.add_argument("--batch-size", type=int, default=PAIRS)
     parser.add_argument("--chunk-size", type=int, default=0)
     parser.add_argument("--learning-rate", type=float, default=1e-4)
     options = parser.parse_args()
     for name in options.models:
         with tempfile.TemporaryDirectory() as folder:
-            found = overfit(name, Path(folder), options.steps, options.chunk_size, options.learning_rate)
+            found = overfit(
+                name,
+                Path(folder),
+                steps=options.steps,
+                batch_size=options.batch_size,
+                chunk_size=options.chunk_size,
+                rate=options.learning_rate,
+            )
             print(json.dumps(found, indent=1), flush=True)
 
 
-def overfit(name: str, folder: Path, steps: int, chunk_size: int, rate: float) -> dict[str, object]:
+def overfit(
+    name: str, folder: Path, *, steps: int, batch_size: int, chunk_size: int, rate: float
+) -> dict[str, object]:
     train, unseen = (draw_pairs(folder / part, shade=shade) for part, shade in (("train", 0), ("unseen", 1)))
     MAKERS[name](folder / "model")
     tunable = take_apart(folder / "model")
     settings = Settings(
-        epochs=steps, batch_size=PAIRS, captions=1, augment=False, patience=0, learning_rate=rate,
-        layer_decay=1.0, languages=("en",),
+        epochs=steps * batch_size / PAIRS, batch_size=batch_size, captions=1, augment=False, patience=0,
+        learning_rate=rate, layer_decay=1.0, languages=("en",),
     )  # fmt: skip
     # Validated on what is trained on, for once: what was learnt by heart is to be found again.
     read = read_data(Files(None, train, unseen), tunable.base.image_tower.preprocess, languages=("en",))
@@ -66,14 +76,16 @@ def overfit(name: str, folder: Path, steps: int, chunk_size: int, rate: float) -
     run = Run(tunable, data, settings, folder / "run", base=start, chunk_size=chunk_size)
     run.validate_every = 10
     run.watch.warmup = steps  # random weights learn nothing for a while: no alarm
-    while run.step < steps and (not run.step or first(measure(tunable, data.validation)) < 1):
+    while run.step < steps and run.best_mean < 1:
         run.train(stop_after=min(steps, run.step + 10), report=told)
     end = measure(tunable, data.validation)
     pictures = tunable.encode_pictures(data.validation.pixels)
     published = load_encoder(publish(tunable, data.validation, folder, name=name, photographs=True, about={}))
     images = published.encode_prepared(list(data.validation.pixels))
     texts = {tag: published.encode_texts(bodies) for tag, bodies in data.validation.bodies.items()}
-    arithmetic = 3 * flops(take_apart(folder / "model"), data)  # forwards once, backwards twice as much
+    seen = run.step * batch_size
+    # Forwards once, backwards twice as much.
+    arithmetic = 3 * flops(take_apart(folder / "model"), data) * seen / PAIRS
     return {
         "model": name,
         "device": str(tunable.device),
@@ -83,13 +95,15 @@ def overfit(name: str, folder: Path, steps: int, chunk_size: int, rate: float) -
         "read back": first(outcome(images, texts, data.validation)),
         "numbers differ by at most": float(np.abs(images - pictures).max()),
         "steps": run.step,
-        "pictures per second": round(run.step * PAIRS / run.seconds, 2),
-        "share of peak": round(arithmetic * run.step / run.seconds / peak(tunable.device), 3),
+        "batch": batch_size,
+        "pictures per second": round(seen / run.seconds, 2),
+        "share of peak": round(arithmetic / run.seconds / peak(tunable.device), 3),
     }
 
 
 def told(step: int, steps: int, line: str) -> None:
-    print(f"{step}/{steps} {line}", file=sys.stderr)
+    if step % 10 == 0:
+        print(f"{step}/{steps} {line}", file=sys.stderr)
 
 
 def first(found: Outcome) -> float:
@@ -128,7 +142,7 @@ def things() -> Iterator[tuple[str, tuple[int, int, int], str, tuple[float, floa
 
 
 def flops(tunable: Tunable, data: Data) -> int:
-    """Of both towers for one batch, forwards."""
+    """Of both towers for all pairs, forwards."""
     from torch.utils.flop_counter import FlopCounterMode
 
     with FlopCounterMode(display=False) as counter, torch.no_grad():
