@@ -164,7 +164,7 @@ def read_data(
         if len(part) < MIN_HELD_OUT:
             raise _too_few(len(part), f"{what} with", file, MIN_HELD_OUT)
     learnt = {picture.digest for picture in train.pictures} if train is not None else set()
-    remaining = [(file, _without(pictures, learnt)) for file, pictures in kept]
+    remaining = [(file, _without(pictures, learnt, _name(file))) for file, pictures in kept]
     texts = read_parallel(files.parallel, languages) if files.parallel else None
     parts = (train, validation, test, *(pictures for _, pictures in remaining), texts)
     return Data(
@@ -177,14 +177,15 @@ def read_data(
     )
 
 
-def _without(photographs: Photographs, learnt: AbstractSet[str]) -> Photographs:
+def _without(photographs: Photographs, learnt: AbstractSet[str], domain: str) -> Photographs:
     places = [place for place, picture in enumerate(photographs.pictures) if picture.digest not in learnt]
     gone = [picture for picture in photographs.pictures if picture.digest in learnt]
+    why = f"not measured as part of {domain}, because it is trained on"
     return replace(
         photographs,
         pictures=tuple(photographs.pictures[place] for place in places),
         rows=photographs.rows[places],
-        left_out=(*photographs.left_out, *(LeftOut(str(one.file), "it is trained on") for one in gone)),
+        left_out=(*photographs.left_out, *(LeftOut(str(one.file), why) for one in gone)),
     )
 
 
