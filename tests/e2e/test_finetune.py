@@ -11,6 +11,7 @@ from PIL import Image, ImageDraw
 
 import babelens
 from babelens.cli.app import run as babelens_command
+from babelens.cli.finetune import _folder_of_run
 from babelens.demo.bundled import load_gallery
 
 pytest.importorskip("torch")
@@ -117,3 +118,15 @@ def test_data_and_collection_are_one_too_many(
     code, _, err = run(patterns, capsys, "data.jsonl", "-c", "x", "--out", tmp_path)
     assert code == 2
     assert "leave one away" in err
+
+
+def test_every_run_of_a_collection_has_a_folder_of_its_own(tmp_path: Path) -> None:
+    first, second = tmp_path / "finetuning", tmp_path / "finetuning-2"
+    assert _folder_of_run(tmp_path, resume=False) == _folder_of_run(tmp_path, resume=True) == first
+    first.mkdir()
+    assert _folder_of_run(tmp_path, resume=False) == first, "it was stopped, and is told to be resumed"
+    (first / "report.json").write_text("{}")
+    assert _folder_of_run(tmp_path, resume=False) == second
+    assert _folder_of_run(tmp_path, resume=True) == first
+    second.mkdir()
+    assert _folder_of_run(tmp_path, resume=True) == second

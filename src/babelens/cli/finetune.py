@@ -148,7 +148,7 @@ def finetune(
         raise click.UsageError("DATA and --collection both say what to learn from; leave one away.")
     if out is None and collection is None:
         raise click.UsageError("--out is missing: the folder for the run.")
-    source, model, folder = _begin(data, collection, model, out)
+    source, model, folder = _begin(data, collection, model, out, resume)
     settings = Settings(
         parts=parts,  # type: ignore[arg-type]  # click has checked it
         loss=loss,  # type: ignore[arg-type]
@@ -200,7 +200,7 @@ def finetune(
 
 
 def _begin(
-    data: str | None, collection: str | None, model: str | None, out: str | None
+    data: str | None, collection: str | None, model: str | None, out: str | None, resume: bool
 ) -> tuple[str | None, str, Path]:
     """Where to learn from, what to begin with, and where the run goes."""
     if collection is None:
@@ -209,7 +209,20 @@ def _begin(
 
     with Collection.open(collection, create=False, read_only=True) as opened:
         own, path = opened.model, opened.path
-    return str(path), model or own, Path(out) if out else path / "finetuning"
+    return str(path), model or own, Path(out) if out else _folder_of_run(path, resume)
+
+
+def _folder_of_run(collection: Path, resume: bool) -> Path:
+    """The first of ``finetuning``, ``finetuning-2``, … in which no run has come to its end; to resume, the last that
+    there is."""
+    folder, number = collection / "finetuning", 1
+    while (folder / "report.json").exists():
+        number += 1
+        following = collection / f"finetuning-{number}"
+        if resume and not following.exists():
+            break
+        folder = following
+    return folder
 
 
 def _show(found: FineTuning) -> None:
