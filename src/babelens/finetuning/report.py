@@ -16,6 +16,7 @@ from ..evaluation.report import as_json as plain
 from ..evaluation.report import embedded, written
 from ..evaluation.sections import Section, Table
 from ..evaluation.training_log import read_training_log
+from ..metrics.retrieval import CUTS
 from ..metrics.statistics import Difference
 from .finetune import FineTuning
 from .gate import GUARDS
@@ -96,7 +97,7 @@ def _side_by_side(found: FineTuning) -> Section:
     rows = []
     for direction in DIRECTIONS:
         for tag in found.base.languages:
-            for k in GUARDS:
+            for k in CUTS:
                 name = f"{direction.replace('_', ' ')}, {tag}, hit_rate@{k}"
                 estimates = [
                     outcome.recall(direction, tag, k) for outcome in (found.base, found.tuned, found.blended)
@@ -237,7 +238,7 @@ def _outcome(found: Outcome) -> dict[str, Any]:
         "chance": found.chance,
         "recall": {
             direction: {
-                tag: {f"hit_rate@{k}": plain(found.recall(direction, tag, k)) for k in GUARDS}
+                tag: {f"hit_rate@{k}": plain(found.recall(direction, tag, k)) for k in CUTS}
                 for tag in found.languages
             }
             for direction in DIRECTIONS
