@@ -61,6 +61,7 @@ class Run:
     ) -> None:
         self.tunable, self.data, self.settings, self.out = tunable, data, settings, out
         self.base, self.chunk_size = base, chunk_size
+        self._near_floor = base.mean() >= KNOWN
         tunable.rows = min(tunable.rows, chunk_size or tunable.rows)
         self.anchor = anchor if settings.parallel == "distil" else None
         out.mkdir(parents=True, exist_ok=True)
@@ -159,7 +160,7 @@ class Run:
         self.optimizer.step()
         self.step += 1
         loss = sum(values.values())
-        if self.base.mean() < KNOWN:
+        if not self._near_floor:
             self.watch.see(loss)
         return {"loss": loss, **values, "lr": rate}
 

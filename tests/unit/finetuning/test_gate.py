@@ -104,9 +104,9 @@ def test_a_loss_that_does_not_move_ends_the_run(begin: Callable[..., Run]) -> No
     assert run.step == max(run.warmup, 10) + 20
 
 
-def test_a_base_that_finds_most_is_near_the_floor_of_its_loss(begin: Callable[..., Run]) -> None:
-    run = begin(learning_rate=1e-12, augment=False)
-    run.base = perfect(run.data)
+def test_a_base_that_finds_most_is_near_the_floor_of_its_loss(data: Data, tmp_path: Path) -> None:
+    settings = tuning.settings(learning_rate=1e-12, augment=False)
+    run = Run(tuning.own(), data, settings, tmp_path, base=perfect(data))
     for _ in range(max(run.warmup, 10) + 25):
         run.train_step()
 
