@@ -15,7 +15,7 @@ from typing import Any
 _ROOT = Path(__file__).parents[1]
 
 
-def run_script(script: Path, *arguments: object, timeout: float = 280) -> Any:
+def run_script(script: Path, *arguments: object, timeout: float = 240) -> Any:
     """What a script prints as JSON. It may import ``tests``."""
     path = os.pathsep.join([str(_ROOT), *filter(None, [os.environ.get("PYTHONPATH")])])
     done = subprocess.run(

@@ -22,7 +22,7 @@ def test_killed_runs_end_with_the_same_weights(tmp_path: Path, monkeypatch: pyte
     chosen = ["all", "lora"] if find_spec("peft") else ["all"]
     monkeypatch.setenv("BABELENS_CACHE", str(tmp_path / "cache"))
     monkeypatch.setenv("BABELENS_DEVICE", "cpu")
-    results = run_script(Path(__file__).with_name("killed_finetune.py"), tmp_path, *chosen)
+    results = run_script(Path(__file__).with_name("killed_finetune.py"), tmp_path, *chosen, timeout=280)
     for name, result in results.items():
         assert result["ends"] == [True, False, False, True], name
         assert result["weights"] > 10

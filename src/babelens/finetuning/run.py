@@ -61,7 +61,8 @@ class Run:
     ) -> None:
         self.tunable, self.data, self.settings, self.out = tunable, data, settings, out
         self.base, self.chunk_size = base, chunk_size
-        self._near_floor = base.mean() >= KNOWN
+        # Of parallel texts the pictures that the base finds say nothing.
+        self._near_floor = data.parallel is None and base.mean() >= KNOWN
         tunable.rows = min(tunable.rows, chunk_size or tunable.rows)
         self.anchor = anchor if settings.parallel == "distil" else None
         out.mkdir(parents=True, exist_ok=True)

@@ -14,7 +14,7 @@ torch = pytest.importorskip("torch", reason="fine-tuning needs pip install 'babe
 
 from babelens.errors import TrainingError  # noqa: E402
 from babelens.finetuning.alarms import Watch, check_finite, check_recall  # noqa: E402
-from babelens.finetuning.data import Data  # noqa: E402
+from babelens.finetuning.data import Data, read_parallel  # noqa: E402
 from babelens.finetuning.gate import judge, parity  # noqa: E402
 from babelens.finetuning.interpolation import Point, blend, choose, sweep  # noqa: E402
 from babelens.finetuning.measure import Outcome, measure, outcome  # noqa: E402
@@ -108,6 +108,17 @@ def test_a_base_that_finds_most_is_near_the_floor_of_its_loss(data: Data, tmp_pa
     settings = tuning.settings(learning_rate=1e-12, augment=False)
     run = Run(tuning.own(), data, settings, tmp_path, base=perfect(data))
     for _ in range(max(run.warmup, 10) + 25):
+        run.train_step()
+
+
+def test_parallel_texts_are_watched_whatever_the_base_finds(data: Data, tmp_path: Path) -> None:
+    rows = [{"image": str(n), "captions": {"en": [f"thing {n}"], "de": [f"Ding {n}"]}} for n in range(40)]
+    parallel = read_parallel(tuning.write_lines(tmp_path / "parallel.jsonl", rows), ("en", "de"))
+    settings = tuning.settings(learning_rate=1e-12, augment=False)
+    run = Run(tuning.own(), replace(data, parallel=parallel), settings, tmp_path, base=perfect(data))
+    for _ in range(max(run.warmup, 10) + 19):
+        run.train_step()
+    with pytest.raises(TrainingError, match="far too low"):
         run.train_step()
 
 
