@@ -108,7 +108,10 @@ def test_a_collection_learns_from_its_own_captions_and_is_encoded_anew(
     assert code == 0, err
     assert "Better" in printed
     with babelens.Collection.open(folder, create=False) as collection:
-        assert "finetuning" in collection.model
+        assert collection.model == str(folder / "finetuning" / "encoder")
+    moved = folder.rename(tmp_path / "moved")
+    with babelens.Collection.open(moved, create=False) as collection:
+        assert collection.model == str(moved / "finetuning" / "encoder")
         assert collection.search("red dots", k=3).hits
 
 

@@ -19,6 +19,7 @@ import numpy as np
 from ..errors import IncompleteReindexError
 from ..search.passages import passage_encoder_numbers
 from ..types import EncoderFingerprint, Modality, Progress, Skip
+from .space import set_model
 
 if TYPE_CHECKING:
     from ..models.protocols import Encoder
@@ -194,7 +195,7 @@ def _switch(catalog: Catalog, fingerprint: EncoderFingerprint, model: str, lefto
         if catalog.get_setting("encoder") != encoder:
             forget_routes(catalog)  # they were measured in the space that is left
         catalog.set_setting("encoder", encoder)
-        catalog.set_setting("model", model)
+        set_model(catalog, model)
         catalog.delete_setting(_PENDING)
         leave(catalog, leftovers)
 

@@ -32,6 +32,9 @@ Loader = Callable[[str | Path], "Encoder"]
 PassageLoader = Callable[[str | Path], "PassageEncoder"]
 """The same of encoders of passages."""
 
+_INSIDE = "./"
+"""Begins the name of an encoder that lies in the collection's folder; other folders are named from the root."""
+
 
 class Space:
     """The encoder of record of a collection, and the searcher over its vectors.
@@ -74,7 +77,8 @@ class Space:
         return str(given) if current else self._named()
 
     def _named(self) -> str:
-        return self._catalog.get_setting("model") or default_model()
+        name = self._catalog.get_setting("model") or default_model()
+        return str(self._path.absolute() / name) if name.startswith(_INSIDE) else name
 
     # -- the encoder of record -----------------------------------------------------------------------------
 
@@ -88,7 +92,7 @@ class Space:
         with self._catalog.transaction():
             if self.recorded() is None:
                 self._catalog.set_setting("encoder", json.dumps(asdict(fingerprint)))
-                self._catalog.set_setting("model", model)
+                set_model(self._catalog, model)
             return self._catalog.encoder_id(fingerprint)
 
     def loaded(self) -> Encoder | None:
@@ -277,6 +281,14 @@ def model_name(model: str | Path | Encoder | None) -> str:
     load(model)  # cheap: the weights are read when they are first needed
     folder = Path(model).expanduser()
     return str(folder.absolute()) if folder.is_dir() else str(model)
+
+
+def set_model(catalog: Catalog, model: str) -> None:
+    """Records what the encoder is loaded by. A folder in the collection's own is named from there, so that the
+    collection can be moved."""
+    home = catalog.folder.absolute()
+    inside = Path(model).is_relative_to(home)
+    catalog.set_setting("model", _INSIDE + Path(model).relative_to(home).as_posix() if inside else model)
 
 
 def _described(fingerprint: EncoderFingerprint) -> str:
