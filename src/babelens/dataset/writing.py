@@ -8,12 +8,12 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from ..files import replace_text
+
 
 def write_text(path: Path, text: str) -> None:
     """A file that is there in full or not at all."""
-    part = path.with_name(path.name + ".part")
-    part.write_text(text, encoding="utf-8", errors="surrogatepass")
-    part.replace(path)
+    replace_text(path, text, errors="surrogatepass")
 
 
 def write_lines(path: Path, lines: Iterable[Mapping[str, Any]]) -> None:

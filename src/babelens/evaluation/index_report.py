@@ -11,6 +11,8 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from .report import written
+
 if TYPE_CHECKING:
     from ..collection import IndexStudy
     from ..indexes.setting import Setting
@@ -37,17 +39,13 @@ def write_report(study: IndexStudy, folder: Path, *, command: Sequence[str]) -> 
     """
     folder.mkdir(parents=True, exist_ok=True)
     facts = {**asdict(study), "machine": _machine(), "command": list(command)}
-    written = []
+    paths = []
     for suffix, text in (
         (".json", json.dumps(facts, ensure_ascii=False, indent=1) + "\n"),
         (".md", "\n".join(_markdown(study, command)) + "\n"),
     ):
-        path = folder / (NAME + suffix)
-        partial = path.with_name(path.name + ".partial")
-        partial.write_text(text, encoding="utf-8", errors="backslashreplace")
-        os.replace(partial, path)  # a reader never sees half of it
-        written.append(path)
-    return written
+        paths.append(written(folder / (NAME + suffix), text))
+    return paths
 
 
 def table(study: IndexStudy) -> tuple[tuple[str, ...], list[list[str]]]:

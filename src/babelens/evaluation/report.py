@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..errors import DatasetError, MissingExtraError
+from ..files import replacing
 from .comparison import Comparison
 from .evaluate import Evaluation
 from .html import html
@@ -139,9 +140,7 @@ def embedded(figures: Iterable[tuple[str, Figure, str]], folder: Path) -> dict[s
 
 def written(path: Path, text: str | Iterator[str]) -> Path:
     """Writes a file, whole or not at all, and gives its path."""
-    part = path.with_name(path.name + ".part")
-    with part.open("w", encoding="utf-8", errors="backslashreplace") as file:
+    with replacing(path) as file:
         for piece in [text] if isinstance(text, str) else text:
-            file.write(piece)
-    part.replace(path)
+            file.write(piece.encode("utf-8", "backslashreplace"))
     return path

@@ -4,7 +4,6 @@ checkpoint and ends with the same weights as one that was left alone."""
 from __future__ import annotations
 
 import hashlib
-import io
 import json
 import math
 import time
@@ -17,7 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import StorageFullError, TrainingError
-from ..training.loop import autocast, learning_rate, with_entry, write_atomically
+from ..files import replace_text
+from ..training.loop import autocast, learning_rate, save_state, with_entry
 from ..training.losses import pair_up
 from . import parts
 from .alarms import KNOWN, Watch, check_finite, check_recall
@@ -305,7 +305,9 @@ class Run:
             "alike": round(found.alike, 4),
             "recall": {tag: _row(found, tag) for tag in found.languages},
         }
-        self._write(self.out / LOG, with_entry(self.out / LOG, entry))
+        log = self.out / LOG
+        with self._room(log):
+            replace_text(log, with_entry(log, entry))
 
     # -- checkpoints ------------------------------------------------------------------------------------------
 
@@ -324,9 +326,9 @@ class Run:
             "waited": self.waited,
             "losses": self.watch.losses,
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        self._write(self.out / CHECKPOINT, buffer.getvalue())
+        path = self.out / CHECKPOINT
+        with self._room(path):
+            save_state(path, state)
 
     def load_checkpoint(self) -> None:
         """Raises :class:`TrainingError` for one of another model, other data or other settings."""
@@ -352,11 +354,11 @@ class Run:
         self.step, self.seconds = state["step"], state["seconds"]
         self.watch = Watch(warmup=self.warmup, losses=state["losses"])
 
-    def _write(self, path: Path, content: bytes) -> None:
+    @contextmanager
+    def _room(self, path: Path) -> Iterator[None]:
         try:
-            write_atomically(path, content)
+            yield
         except OSError as error:
-            path.with_name(path.name + ".part").unlink(missing_ok=True)
             raise StorageFullError(
                 f"{path} cannot be written: {error.strerror}. The checkpoint before it is sound.",
                 hint="Make room, then repeat the command with --resume.",

@@ -8,10 +8,8 @@ Non-goals: fine-tuning of other models, several devices.
 from __future__ import annotations
 
 import copy
-import io
 import json
 import math
-import os
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -23,6 +21,7 @@ import numpy as np
 import numpy.typing as npt
 
 from babelens.errors import MissingExtraError, TrainingError
+from babelens.files import replace_text, replacing
 
 try:
     import torch
@@ -217,7 +216,7 @@ class Trainer(ABC, Generic[R, M]):
 
     def _log(self, entry: Mapping[str, Any]) -> None:
         path = self.out / LOG
-        write_atomically(path, with_entry(path, entry))
+        replace_text(path, with_entry(path, entry))
 
     # -- checkpoints ----------------------------------------------------------------------------------------
 
@@ -231,9 +230,7 @@ class Trainer(ABC, Generic[R, M]):
             "optimizers": [optimizer.state_dict() for optimizer in self.optimizers],
             **self._extra_state(),
         }
-        buffer = io.BytesIO()
-        torch.save(state, buffer)
-        write_atomically(self.out / CHECKPOINT, buffer.getvalue())
+        save_state(self.out / CHECKPOINT, state)
 
     def load_checkpoint(self) -> None:
         path = self.out / CHECKPOINT
@@ -298,7 +295,7 @@ def autocast(device: torch.device) -> AbstractContextManager[Any]:
     return torch.autocast(device.type, torch.bfloat16) if native else nullcontext()
 
 
-def with_entry(log: Path, entry: Mapping[str, Any]) -> bytes:
+def with_entry(log: Path, entry: Mapping[str, Any]) -> str:
     """What a log of one JSON object a line, each with its ``step``, holds once ``entry`` is in it.
 
     A resumed run repeats the steps after its checkpoint; their old entries would be duplicates.
@@ -310,7 +307,7 @@ def with_entry(log: Path, entry: Mapping[str, Any]) -> bytes:
             for line in log.read_text(encoding="utf-8").splitlines()
             if _whole(line) and json.loads(line)["step"] < entry["step"]
         ]
-    return "\n".join([*kept, json.dumps(entry)]).encode() + b"\n"
+    return "\n".join([*kept, json.dumps(entry)]) + "\n"
 
 
 def _whole(line: str) -> bool:
@@ -321,11 +318,12 @@ def _whole(line: str) -> bool:
     return True
 
 
-def write_atomically(path: Path, data: bytes) -> None:
-    """A reader, and a run that is killed here, finds the old file or the new one, never a part."""
-    part = path.with_name(path.name + ".part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
+def save_state(path: Path, state: Mapping[str, Any]) -> None:
+    """Writes a checkpoint, in the place of the one before when it is whole. Raises :class:`OSError`."""
+    with replacing(path) as file:
+        try:
+            torch.save(state, file)
+        except RuntimeError as error:
+            if isinstance(error.__context__, OSError):  # what the disk said, in torch's words
+                raise error.__context__ from error
+            raise

@@ -20,6 +20,7 @@ import torch
 from torch import Tensor
 
 from babelens.errors import TrainingError
+from babelens.files import replace_text
 from babelens.models.ngrams import pad
 from babelens.models.preprocess import Preprocess
 from babelens.types import Progress
@@ -27,7 +28,7 @@ from babelens.types import Progress
 from . import losses
 from .calibrate import calibrate_photographs
 from .data import MEAN, STD
-from .loop import Trainer, autocast, learning_rate, tokenizer_of, write_atomically
+from .loop import Trainer, autocast, learning_rate, tokenizer_of
 from .photograph_batches import PhotographBatch, WordTargets, draw_photographs, tokenized
 from .photographs import LeftOut, Photographs, decode, read_photographs, refuse_leaks, some_of
 from .recipe import PhotographRecipe
@@ -66,7 +67,7 @@ class PhotographTrainer(Trainer[PhotographRecipe, PhotographRecall]):
         self.best_step = 0
         self.best_mean = -math.inf
         self.waited = 0
-        write_atomically(out / SUMMARY, json.dumps(self.summary(), indent=1, ensure_ascii=False).encode())
+        replace_text(out / SUMMARY, json.dumps(self.summary(), indent=1, ensure_ascii=False))
 
     @property
     def validated_on(self) -> str:
