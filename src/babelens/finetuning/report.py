@@ -155,8 +155,9 @@ def _kept(found: FineTuning) -> Section:
         for tag in row
     )
     text = (
-        f"Means of hit_rate at 1, 5 and 10 over both directions. Allowed to lose: {100 * found.settings.tolerance:g} "
-        "points. The blend was chosen by these, so they are no independent figures."
+        "Means of hit_rate at 1, 5 and 10 over both directions. "
+        f"Tolerance in points: {100 * found.settings.tolerance:g}. "
+        "The blend was chosen by these, so they are no independent figures."
     )
     if not rows:
         return Section("Other domains", "None was named: nobody knows what the encoder forgot.")
