@@ -23,6 +23,7 @@ import numpy as np
 import torch
 from architectures import MAKERS
 
+from babelens.dataset.writing import write_lines
 from babelens.demo.bundled import Picture, load_gallery
 from babelens.finetuning.data import Data, Files, read_data
 from babelens.finetuning.measure import Outcome, measure, outcome
@@ -117,11 +118,13 @@ def write_pairs(folder: Path, pictures: Iterable[Picture]) -> Path:
     """``captions.jsonl``: each picture with one caption, its names in all languages, as far as the tokenizer reads."""
     file = folder / "captions.jsonl"
     folder.mkdir()
-    rows = (
-        {"image": str(picture.path), "captions": {"en": [", ".join(picture.captions.values())]}}
-        for picture in pictures
+    write_lines(
+        file,
+        (
+            {"image": str(picture.path), "captions": {"en": [", ".join(picture.captions.values())]}}
+            for picture in pictures
+        ),
     )
-    file.write_text("".join(json.dumps(row) + "\n" for row in rows), "utf-8")
     return file
 
 

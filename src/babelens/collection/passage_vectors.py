@@ -16,6 +16,7 @@ from ..models.passages import DEFAULT_PASSAGE_MODEL, is_passage_encoder_here, lo
 from ..search.passages import PassageSetting, read_passage_setting, write_passage_setting
 from ..types import EncoderFingerprint, Progress
 from .reindex import clean_up, leave
+from .space import from_anywhere
 
 if TYPE_CHECKING:
     from ..models.protocols import PassageEncoder
@@ -188,8 +189,7 @@ def _loaded(model: str | Path | PassageEncoder) -> tuple[PassageEncoder, str]:
     """An encoder and what to load it by next time."""
     if not isinstance(model, str | Path):
         return model, model.fingerprint.name
-    folder = Path(model).expanduser()
-    return load_passage_encoder(model), str(folder.absolute()) if folder.is_dir() else str(model)
+    return load_passage_encoder(model), from_anywhere(model)
 
 
 def _silent(done: int, total: int | None = None, note: str = "") -> None:

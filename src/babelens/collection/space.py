@@ -78,7 +78,7 @@ class Space:
 
     def _named(self) -> str:
         name = self._catalog.get_setting("model") or default_model()
-        return str(self._path.absolute() / name) if name.startswith(_INSIDE) else name
+        return str(self._catalog.folder.absolute() / name) if name.startswith(_INSIDE) else name
 
     # -- the encoder of record -----------------------------------------------------------------------------
 
@@ -279,6 +279,11 @@ def model_name(model: str | Path | Encoder | None) -> str:
     if not isinstance(model, str | Path):
         return model.fingerprint.name
     load(model)  # cheap: the weights are read when they are first needed
+    return from_anywhere(model)
+
+
+def from_anywhere(model: str | Path) -> str:
+    """The name of a model, or its folder's path from the root."""
     folder = Path(model).expanduser()
     return str(folder.absolute()) if folder.is_dir() else str(model)
 

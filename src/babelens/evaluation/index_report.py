@@ -11,7 +11,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from .report import written
+from ..files import replace_text
 
 if TYPE_CHECKING:
     from ..collection import IndexStudy
@@ -44,7 +44,8 @@ def write_report(study: IndexStudy, folder: Path, *, command: Sequence[str]) -> 
         (".json", json.dumps(facts, ensure_ascii=False, indent=1) + "\n"),
         (".md", "\n".join(_markdown(study, command)) + "\n"),
     ):
-        paths.append(written(folder / (NAME + suffix), text))
+        paths.append(folder / (NAME + suffix))
+        replace_text(paths[-1], text, errors="backslashreplace")
     return paths
 
 

@@ -16,8 +16,7 @@ import torch
 from torch import Tensor, nn
 
 from ..errors import StorageFullError, TrainingError
-from ..files import replace_text
-from ..training.loop import autocast, learning_rate, save_state, with_entry
+from ..training.loop import add_entry, autocast, learning_rate, save_state
 from ..training.losses import pair_up
 from . import parts
 from .alarms import KNOWN, Watch, check_finite, check_recall
@@ -307,7 +306,7 @@ class Run:
         }
         log = self.out / LOG
         with self._room(log):
-            replace_text(log, with_entry(log, entry))
+            add_entry(log, entry)
 
     # -- checkpoints ------------------------------------------------------------------------------------------
 

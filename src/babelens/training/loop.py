@@ -215,8 +215,7 @@ class Trainer(ABC, Generic[R, M]):
                     self.save_checkpoint()
 
     def _log(self, entry: Mapping[str, Any]) -> None:
-        path = self.out / LOG
-        replace_text(path, with_entry(path, entry))
+        add_entry(self.out / LOG, entry)
 
     # -- checkpoints ----------------------------------------------------------------------------------------
 
@@ -295,8 +294,8 @@ def autocast(device: torch.device) -> AbstractContextManager[Any]:
     return torch.autocast(device.type, torch.bfloat16) if native else nullcontext()
 
 
-def with_entry(log: Path, entry: Mapping[str, Any]) -> str:
-    """What a log of one JSON object a line, each with its ``step``, holds once ``entry`` is in it.
+def add_entry(log: Path, entry: Mapping[str, Any]) -> None:
+    """Adds a line to a log of one JSON object a line, each with its ``step``.
 
     A resumed run repeats the steps after its checkpoint; their old entries would be duplicates.
     """
@@ -307,7 +306,7 @@ def with_entry(log: Path, entry: Mapping[str, Any]) -> str:
             for line in log.read_text(encoding="utf-8").splitlines()
             if _whole(line) and json.loads(line)["step"] < entry["step"]
         ]
-    return "\n".join([*kept, json.dumps(entry)]) + "\n"
+    replace_text(log, "\n".join([*kept, json.dumps(entry)]) + "\n")
 
 
 def _whole(line: str) -> bool:
